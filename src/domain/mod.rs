@@ -1,0 +1,24 @@
+//! The vocabulary of the registry: values that cannot be built wrong, and nothing that does I/O.
+
+mod caller;
+mod clock;
+mod commit;
+mod dialect;
+mod digest;
+mod field;
+pub mod limits;
+mod name;
+mod number;
+mod persona;
+
+pub use caller::{Caller, Principal};
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use commit::{
+    Change, Commit, Method, RequestKey, RequestRecord, SourceBase, SourceId, StoreId, WriteOutcome,
+};
+pub use dialect::{Dialect, DialectReason, Profile};
+pub use digest::{Digest, Etag};
+pub use field::Field;
+pub use name::{InvalidName, Name, Namespace};
+pub use number::{Revision, Sequence, Version};
+pub use persona::{Derived, Interaction, Origin, Persona, Section, Tombstone};

@@ -1,0 +1,124 @@
+//! A stored persona: one version of one document, immutable, with the fields derived when it was put.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::{
+    Dialect, Digest, Etag, Field, Name, Namespace, Principal, Revision, SourceId, Timestamp, Version,
+};
+
+/// One version of one persona. Immutable for a (store, namespace, name, version).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Persona {
+    /// The set it belongs to.
+    pub namespace: Namespace,
+    /// Its identity in the namespace.
+    pub name: Name,
+    /// This version's number.
+    pub version: Version,
+    /// The commit that made this version.
+    pub revision: Revision,
+    /// Digest of `content`.
+    pub digest: Digest,
+    /// When it was committed.
+    pub create_time: Timestamp,
+    /// Who put it.
+    pub actor: Principal,
+    /// What the writer said about the change; may be empty.
+    pub message: String,
+    /// Which door it came by.
+    pub origin: Origin,
+    /// What was read from the document, frozen when it was put.
+    pub derived: Derived,
+    /// The document, byte for byte as given.
+    pub content: Bytes,
+}
+
+impl Persona {
+    /// The strong validator of this version.
+    #[must_use]
+    pub fn etag(&self) -> Etag {
+        Etag::new(self.version, &self.digest)
+    }
+}
+
+/// Fields read from a document. A pure function of its bytes, path, dialect and the reader's version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Derived {
+    /// The name as the author wrote it; may hold capitals and blanks.
+    pub display_name: String,
+    /// What the persona is for and when to use it; at most 8 KiB when stored.
+    pub description: String,
+    /// The mark that answers start with, such as `[BE-ENGINEER]`.
+    pub tag: Option<String>,
+    /// The kind of file.
+    pub dialect: Dialect,
+    /// Key and value from the front matter's `labels`.
+    pub labels: BTreeMap<String, String>,
+    /// The model asked for, where given.
+    pub model: Option<String>,
+    /// The tools granted, in one normal form, where given.
+    pub tools: Vec<String>,
+    /// Every front matter key, in order.
+    pub front_matter: Vec<(String, Field)>,
+    /// Headings of the body, in document order; at most 256, three levels.
+    pub outline: Vec<Section>,
+    /// The Interaction Protocol, where the document has one.
+    pub interaction: Option<Interaction>,
+    /// Where the body begins in the content, in bytes: everything before is front matter with its fences.
+    pub body_offset: u32,
+    /// A rough count of model tokens in the whole document.
+    pub token_estimate: u32,
+}
+
+/// One heading of the body and what it covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// The heading's text without markup and numbering; at most 256 bytes.
+    pub title: String,
+    /// 1 to 3.
+    pub level: u8,
+    /// Address of the section: slugs from the outermost heading below the title, joined by `/`.
+    pub path: String,
+    /// First byte of the heading, counted in the body.
+    pub start: u32,
+    /// One past the last byte of the section, subsections included, counted in the body.
+    pub end: u32,
+}
+
+/// What the persona expects and what it gives.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Interaction {
+    /// What it wants to be given.
+    pub input: String,
+    /// What it answers with.
+    pub output: String,
+}
+
+/// Which door a version came by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A call over the wire.
+    Api,
+    /// A file of a seeded folder.
+    File {
+        /// The folder's identity.
+        source: SourceId,
+        /// Path relative to the folder, `/`-separated.
+        path: String,
+    },
+}
+
+/// That a persona was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tombstone {
+    /// The set it belonged to.
+    pub namespace: Namespace,
+    /// Its identity in the namespace.
+    pub name: Name,
+    /// The last version before the deletion; the next put makes the one after it.
+    pub last_version: Version,
+    /// The commit that deleted it.
+    pub revision: Revision,
+}

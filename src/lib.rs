@@ -1,0 +1,7 @@
+//! The persona registry: personas (Markdown with YAML front matter) validated, versioned, stored durably,
+//! served over gRPC and streamed to whoever follows them.
+//!
+//! Modules stand in layer order; each may use those above it. `docs/architecture.md` draws the house.
+
+pub mod domain;
+pub mod diagnostic;

@@ -1,0 +1,3 @@
+//! The binary `persona`.
+
+fn main() {}
