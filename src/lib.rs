@@ -5,4 +5,6 @@
 
 pub mod domain;
 pub mod diagnostic;
+pub mod record;
+pub mod journal;
 pub mod wire;
