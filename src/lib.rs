@@ -7,4 +7,5 @@ pub mod domain;
 pub mod diagnostic;
 pub mod record;
 pub mod journal;
+pub mod store;
 pub mod wire;
