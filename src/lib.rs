@@ -5,3 +5,5 @@
 
 pub mod domain;
 pub mod diagnostic;
+pub mod document;
+pub mod validate;
