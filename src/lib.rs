@@ -5,7 +5,10 @@
 
 pub mod domain;
 pub mod diagnostic;
+pub mod document;
+pub mod validate;
 pub mod record;
 pub mod journal;
 pub mod store;
+pub mod registry;
 pub mod wire;
