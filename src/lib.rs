@@ -12,3 +12,4 @@ pub mod journal;
 pub mod store;
 pub mod registry;
 pub mod wire;
+pub mod edge;

@@ -78,14 +78,14 @@ impl Committer {
                         if view == self.shared.view().number {
                             self.heal();
                         }
-                        drop(done.send(()));
+                        done.send(()).ok();
                     }
                     Command::Tick => self.tick(),
                     Command::Close(done) => {
                         commands.close();
                         self.finish();
                         drop(self);
-                        drop(done.send(()));
+                        done.send(()).ok();
                         return;
                     }
                 }
@@ -152,7 +152,7 @@ impl Committer {
         }
         let head = self.last.revision;
         for ((_, reply), decision) in group.into_iter().zip(decided) {
-            drop(reply.send(decision.map(|answer| (answer, head))));
+            reply.send(decision.map(|answer| (answer, head))).ok();
         }
     }
 
@@ -165,7 +165,8 @@ impl Committer {
     ) -> Result<Verdict, Error> {
         let judge = |shared: &Shared| {
             let view = shared.view();
-            let judge = Judge { store: &view.store, pending, sequence: at.sequence.next(), head: at.revision, now };
+            let judge =
+                Judge { store: &view.store, pending, sequence: at.sequence.next(), head: at.revision, now };
             judge.decide(proposal)
         };
         match judge(&self.shared) {
@@ -206,7 +207,7 @@ impl Committer {
                 Some(_) => Err(refusal()),
                 None => Ok(verdict.answer),
             });
-            drop(reply.send(answer.map(|answer| (answer, self.last.revision))));
+            reply.send(answer.map(|answer| (answer, self.last.revision))).ok();
         }
     }
 
@@ -275,11 +276,8 @@ impl Committer {
         }
         self.checkpoint_time = Instant::now();
         let (dir, view) = (Arc::clone(&self.dir), self.shared.view());
-        let checkpoint = Checkpoint {
-            view: view.number,
-            store_id: self.shared.store_id,
-            sequence: self.last.sequence,
-        };
+        let checkpoint =
+            Checkpoint { view: view.number, store_id: self.shared.store_id, sequence: self.last.sequence };
         let work = move || match write_checkpoint(&dir, &view.store, checkpoint) {
             Ok(()) => Some(checkpoint),
             Err(error) => {
@@ -325,6 +323,6 @@ pub(super) fn write_checkpoint(
 
 fn answer_all(group: Vec<Waiting>, error: &Error) {
     for (_, reply) in group {
-        drop(reply.send(Err(error.clone())));
+        reply.send(Err(error.clone())).ok();
     }
 }
