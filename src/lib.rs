@@ -13,3 +13,4 @@ pub mod store;
 pub mod registry;
 pub mod wire;
 pub mod edge;
+pub mod grpc;
