@@ -1,0 +1,18 @@
+//! The one integration test binary: a module a feature.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests may"
+)]
+
+mod disk_full;
+mod journal;
+mod journal_damage;
+mod journal_disk;
+mod power_cut;
