@@ -6,3 +6,5 @@
 pub mod domain;
 pub mod diagnostic;
 pub mod wire;
+pub mod client;
+pub mod cli;
