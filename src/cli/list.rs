@@ -114,7 +114,7 @@ mod tests {
             lines(&[persona()], false, Some(80)),
             [
                 "NAME               VERSION  DIALECT  UPDATED (UTC)     DESCRIPTION",
-                "backend_developer  12       persona  2023-11-14 22:13  Acts as a Backend Devel…",
+                "backend_developer  12       persona  2023-11-14 22:13  Acts as a Backend Develo…",
             ]
         );
     }
