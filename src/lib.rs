@@ -5,6 +5,12 @@
 
 pub mod domain;
 pub mod diagnostic;
+pub mod document;
+pub mod validate;
+pub mod record;
+pub mod journal;
+pub mod store;
+pub mod registry;
 pub mod wire;
 pub mod client;
 pub mod cli;

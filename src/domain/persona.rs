@@ -121,4 +121,10 @@ pub struct Tombstone {
     pub last_version: Version,
     /// The commit that deleted it.
     pub revision: Revision,
+    /// When it was deleted.
+    pub time: Timestamp,
+    /// Who deleted it.
+    pub actor: Principal,
+    /// Why, in the words of who did it; may be empty.
+    pub message: String,
 }

@@ -1,0 +1,273 @@
+//! Front matter that strict YAML refuses, read key by key: what parses alone is kept, the rest is plain text.
+
+use crate::diagnostic::{Applicability, Code, Diagnostic, Severity, Span};
+use crate::domain::Field;
+
+use super::entries::{Entry, Segment, key_text, split, trim};
+use super::front::{self, Failure};
+use super::source::replace;
+use super::yaml::quote;
+
+/// What could be read, and whether every line of it belongs to a key.
+#[derive(Debug, Default)]
+pub(super) struct Recovered {
+    pub(super) entries: Vec<Entry>,
+    /// One SYN008 for each value that was taken as text.
+    pub(super) found: Vec<Diagnostic>,
+    /// Refusals inside single values.
+    pub(super) refused: Vec<Diagnostic>,
+    /// Lines before the first key.
+    pub(super) stray: Option<Span>,
+}
+
+/// Reads what strict YAML refuses. The parser's own complaint gives the place where nothing better is known.
+pub(super) fn recover(text: &str, yaml: Span) -> Recovered {
+    let segments = split(text, yaml);
+    let mut result = Recovered::default();
+    let first = segments.first().map_or(yaml.end, |segment| segment.key.start);
+    result.stray = stray(text, Span { start: yaml.start, end: first });
+    for segment in segments {
+        let whole = segment.whole();
+        match front::strict(text, whole) {
+            Ok(Field::Map(map)) if !map.is_empty() => {
+                result.entries.extend(super::entries::locate(text, whole, map));
+            }
+            Err(Failure::Refused(diagnostic)) => result.refused.push(diagnostic),
+            Ok(_) => take_as_text(text, segment, None, &mut result),
+            Err(Failure::Syntax(refusal)) => {
+                let at = refusal.at.map(|at| whole.start + at);
+                take_as_text(text, segment, at, &mut result);
+            }
+        }
+    }
+    result
+}
+
+fn stray(text: &str, span: Span) -> Option<Span> {
+    let written = text.get(span.start..span.end)?;
+    let mut at = span.start;
+    for line in written.split_inclusive('\n') {
+        let content = line.trim();
+        if !content.is_empty() && !content.starts_with('#') {
+            let start = at + line.find(content).unwrap_or(0);
+            return Some(Span { start, end: start + content.len() });
+        }
+        at += line.len();
+    }
+    None
+}
+
+fn take_as_text(text: &str, segment: Segment, at: Option<usize>, result: &mut Recovered) {
+    let key = key_text(text.get(segment.key.start..segment.key.end).unwrap_or_default()).to_owned();
+    let value_span = trim_whole(text, segment.value);
+    let written = text.get(value_span.start..value_span.end).unwrap_or_default();
+    let plain = plain_text(written);
+    let (span, what) = offence(text, value_span, at);
+    let mended =
+        replace("quote the value", applicability(written), value_span, &spaced(text, value_span, &plain));
+    result.found.push(Diagnostic {
+        help: Some("put the value in quotes; until then it is read as plain text".into()),
+        fixes: vec![mended],
+        field: Some(format!("frontmatter.{key}")),
+        ..Diagnostic::new(Code::SYN008, Severity::Warning, span, format!("{what} in the value of `{key}`"))
+    });
+    result.entries.push(Entry {
+        key,
+        key_span: segment.key,
+        value: Field::Text(plain),
+        value_span,
+        recovered: true,
+    });
+}
+
+/// As [`trim`], but a recovered value keeps what looks like a comment: no parser has said that it is one.
+fn trim_whole(text: &str, span: Span) -> Span {
+    let start = trim(text, span).start;
+    let written = text.get(start..span.end).unwrap_or_default();
+    Span { start, end: start + written.trim_end_matches([' ', '\t', '\r', '\n']).len() }
+}
+
+fn spaced(text: &str, span: Span, plain: &str) -> String {
+    let before = span.start.checked_sub(1).and_then(|at| text.as_bytes().get(at));
+    let blank = if before == Some(&b':') { " " } else { "" };
+    format!("{blank}{}", quote(plain))
+}
+
+/// Quoting keeps our reading of the value in any case. Of a list or a mapping it would keep a misreading.
+fn applicability(written: &str) -> Applicability {
+    let structured = written.contains('\n')
+        && written.lines().any(|line| {
+            let line = line.trim_start();
+            line.starts_with("- ") || super::fence::is_key_line(line)
+        });
+    if structured { Applicability::Unsafe } else { Applicability::Safe }
+}
+
+/// The value as YAML's plain scalars fold: lines joined by a blank, empty lines kept as line breaks.
+fn plain_text(written: &str) -> String {
+    let block = written.lines().next().is_some_and(|header| {
+        let rest = header.trim_end().trim_start_matches(['|', '>']);
+        rest.len() < header.trim_end().len()
+            && rest.chars().all(|letter| matches!(letter, '+' | '-' | '0'..='9'))
+    });
+    let mut folded = String::with_capacity(written.len());
+    let mut empty = 0_usize;
+    for line in written.lines().skip(usize::from(block)).map(str::trim) {
+        if line.is_empty() {
+            empty += 1;
+            continue;
+        }
+        if !folded.is_empty() {
+            if block {
+                folded.push('\n');
+            } else if empty == 0 {
+                folded.push(' ');
+            }
+            folded.extend(std::iter::repeat_n('\n', empty));
+        }
+        empty = 0;
+        folded.push_str(line);
+    }
+    folded
+}
+
+/// The exact place that strict YAML stumbles over, and a name for it.
+fn offence(text: &str, value: Span, at: Option<usize>) -> (Span, String) {
+    let written = text.get(value.start..value.end).unwrap_or_default();
+    let here =
+        |start: usize, length: usize| Span { start: value.start + start, end: value.start + start + length };
+    let first = written.chars().next();
+    match first {
+        Some('{') if written.starts_with("{{") => {
+            let length = written.find("}}").map_or(2, |end| end + 2);
+            return (here(0, length), "unquoted template".into());
+        }
+        Some(mark @ ('*' | '&' | '@' | '`' | '%')) => return (here(0, 1), format!("unquoted `{mark}`")),
+        Some(quote @ ('"' | '\'')) => {
+            return match quoted_end(written, quote) {
+                Some(end) => trailing(written, end, &here, "text behind the closing quote"),
+                None => (here(0, 1), format!("`{quote}` that is never closed")),
+            };
+        }
+        Some(open @ ('[' | '{')) => {
+            if let Some(end) = closing(written, open).filter(|end| *end < written.len()) {
+                return trailing(written, end, &here, "text behind the closing bracket");
+            }
+        }
+        Some(_) => {
+            if let Some(colon) = colon(written) {
+                return (here(colon, 1), "unquoted `: `".into());
+            }
+            if let Some(line) = unindented(written) {
+                return (here(line.start, line.end - line.start), "unindented line".into());
+            }
+        }
+        None => {}
+    }
+    if let Some(at) = at.filter(|at| (value.start..value.end).contains(at) && text.is_char_boundary(*at)) {
+        let length = text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        return (Span { start: at, end: at + length }, "YAML that strict parsers refuse".into());
+    }
+    (value, "YAML that strict parsers refuse".into())
+}
+
+fn trailing(written: &str, end: usize, here: &dyn Fn(usize, usize) -> Span, what: &str) -> (Span, String) {
+    let rest = written.get(end..).unwrap_or_default();
+    let line = rest.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let start = end + rest.find(line.trim()).unwrap_or(0);
+    (here(start, line.trim().len()), what.into())
+}
+
+fn quoted_end(written: &str, quote: char) -> Option<usize> {
+    let mut letters = written.char_indices().skip(1).peekable();
+    while let Some((at, letter)) = letters.next() {
+        if letter == '\\' && quote == '"' {
+            letters.next();
+        } else if letter == quote {
+            if quote == '\'' && letters.peek().is_some_and(|(_, next)| *next == quote) {
+                letters.next();
+            } else {
+                return Some(at + 1);
+            }
+        }
+    }
+    None
+}
+
+fn closing(written: &str, open: char) -> Option<usize> {
+    let close = if open == '[' { ']' } else { '}' };
+    let mut depth = 0_usize;
+    for (at, letter) in written.char_indices() {
+        if letter == open {
+            depth += 1;
+        } else if letter == close {
+            depth = depth.saturating_sub(1);
+            if depth == 0 {
+                return Some(at + 1);
+            }
+        }
+    }
+    None
+}
+
+fn colon(written: &str) -> Option<usize> {
+    let bytes = written.as_bytes();
+    written
+        .match_indices(':')
+        .map(|(at, _)| at)
+        .find(|at| bytes.get(at + 1).is_none_or(|next| matches!(next, b' ' | b'\t' | b'\n' | b'\r')))
+}
+
+fn unindented(written: &str) -> Option<Span> {
+    let first = written.find('\n')? + 1;
+    let mut at = first;
+    for line in written.get(first..)?.split_inclusive('\n') {
+        let content = line.trim_end();
+        if !content.is_empty() && !content.starts_with([' ', '\t']) {
+            return Some(Span { start: at, end: at + content.len() });
+        }
+        at += line.len();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Recovered {
+        recover(text, Span { start: 0, end: text.len() })
+    }
+
+    #[test]
+    fn the_offender_is_named_exactly() {
+        for (text, offender, what) in [
+            ("d: use: when", ":", "unquoted `: `"),
+            ("g: **/*.js", "*", "unquoted `*`"),
+            ("t: {{x}} y", "{{x}}", "unquoted template"),
+            ("h: [a] [b]", "[b]", "text behind the closing bracket"),
+            ("h: \"a\" b", "b", "text behind the closing quote"),
+            ("h: 'a", "'", "`'` that is never closed"),
+            ("h: @a", "@", "unquoted `@`"),
+        ] {
+            let result = read(text);
+            let found = &result.found[0];
+            assert_eq!(&text[found.span.start..found.span.end], offender, "{text}");
+            assert!(found.message.starts_with(what), "{}", found.message);
+        }
+    }
+
+    #[test]
+    fn what_parses_alone_is_kept() {
+        let result = read("d: a: b\nt: [x, 'y']\nl:\n  - 1\n");
+        let values: Vec<_> = result.entries.iter().map(|entry| entry.value.kind()).collect();
+        assert_eq!(values, ["a string", "a list", "a list"]);
+        assert_eq!(result.found.len(), 1);
+    }
+
+    #[test]
+    fn lines_fold() {
+        assert_eq!(plain_text("a: b\n  c\n\n  d"), "a: b c\nd");
+        assert_eq!(plain_text("|\na: b\nc"), "a: b\nc");
+    }
+}

@@ -1,0 +1,213 @@
+//! The use cases: put, delete, import, validate, get, list and watch. Everything a caller can ask, in domain
+//! terms; what orders and keeps it lives in `journal` and `store`.
+
+mod committer;
+mod error;
+mod judge;
+mod open;
+mod proposal;
+mod read;
+mod ring;
+mod shared;
+mod token;
+mod watch;
+mod write;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use self::committer::{Command, Committer};
+use self::shared::{Shared, View};
+use crate::domain::{Clock, Revision, StoreId, SystemClock, Timestamp, limits};
+use crate::journal::{self, Durability};
+use crate::store;
+
+pub use self::error::{Error, Rejected, Violation};
+pub use self::open::{OpenError, OpenReport};
+pub use self::proposal::{Draft, ImportFile, ImportOutcome, OnConflict, Written};
+pub use self::read::{BatchGet, Freshness, Get, Got, List, Listing};
+pub use self::shared::WriteState;
+pub use self::token::{Binding, PageToken, ResumeToken};
+pub use self::watch::{Event, Mode, PersonaChange, Selection, Start, Watch, WatchRequest};
+pub use self::write::{Delete, Examined, Put, PutDone, Validate, WriteDone, examine};
+
+/// What a registry is opened with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// How the journal behaves.
+    pub journal: journal::Options,
+    /// How the view behaves.
+    pub store: store::Options,
+    /// Writes are refused while the file system has less room than this, in bytes, so that what is accepted can
+    /// always be kept. Default 64 MiB.
+    pub min_free_bytes: u64,
+    /// Writes that may wait. Default 4096; one more is refused.
+    pub queue: usize,
+    /// Recent commits kept in memory for watchers. Default 16384.
+    pub ring_commits: usize,
+    /// Bytes of recent commits kept in memory for watchers. Default 64 MiB.
+    pub ring_bytes: usize,
+    /// Watch streams at once. Default [`limits::WATCH_STREAMS`].
+    pub watch_streams: usize,
+    /// How often the committer looks after itself: relaxed syncs, checkpoints, expiry. Default 1 s.
+    pub tick: Duration,
+    /// How often the view is made durable, when there was a write. Default 30 s.
+    pub checkpoint_interval: Duration,
+    /// How long after making the view anew it is not made anew again. Default 60 s.
+    pub heal_pause: Duration,
+    /// Over how long a drain spreads the ends of streams. Default 5 s.
+    pub drain_spread: Duration,
+    /// Where wall time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Options {
+    /// The production defaults, in this directory.
+    #[must_use]
+    pub fn new(data_dir: PathBuf) -> Self {
+        Self {
+            data_dir,
+            journal: journal::Options::default(),
+            store: store::Options::default(),
+            min_free_bytes: 64 * 1024 * 1024,
+            queue: 4096,
+            ring_commits: 16_384,
+            ring_bytes: 64 * 1024 * 1024,
+            watch_streams: limits::WATCH_STREAMS,
+            tick: Duration::from_secs(1),
+            checkpoint_interval: Duration::from_secs(30),
+            heal_pause: Duration::from_secs(60),
+            drain_spread: Duration::from_secs(5),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// An open registry. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    shared: Arc<Shared>,
+    commands: mpsc::Sender<Command>,
+    watches: Arc<AtomicUsize>,
+    drain: Arc<tokio::sync::watch::Sender<bool>>,
+    start_time: Timestamp,
+}
+
+/// How the registry stands.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// The newest revision.
+    pub revision: Revision,
+    /// What OK on a write means.
+    pub durability: Durability,
+    /// When this registry was opened.
+    pub start_time: Timestamp,
+    /// Whether writes are taken.
+    pub write_state: WriteState,
+    /// Namespaces with a live persona.
+    pub namespaces: u64,
+    /// Live personas.
+    pub personas: u64,
+    /// Versions kept.
+    pub versions: u64,
+    /// Watch streams now.
+    pub watches: u64,
+    /// Watch streams at most.
+    pub watch_streams: u64,
+}
+
+impl Registry {
+    /// Opens the registry in its data directory: blocks while the journal is judged and the view brought up to it.
+    pub fn open(options: Options) -> Result<(Self, OpenReport), OpenError> {
+        let opened = open::open(&options)?;
+        let (store_id, last) = (opened.journal.store_id(), opened.journal.last());
+        let start_time = options.clock.now();
+        let (tick, queue) = (options.tick, options.queue);
+        let view = View { number: opened.view.number, store: opened.view.store };
+        let shared = Arc::new(Shared::new(options, store_id, last.revision, view));
+        shared.publish_counts(&opened.counts);
+        let (commands, receiver) = mpsc::channel(queue);
+        let committer = Committer {
+            shared: Arc::clone(&shared),
+            journal: opened.journal,
+            dir: opened.dir,
+            counts: opened.counts,
+            last,
+            checkpoint: opened.view.checkpoint,
+            checkpoint_time: Instant::now(),
+            checkpointing: None,
+            healed_at: None,
+            last_time: Timestamp::default(),
+        };
+        let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        spawn("committer").spawn(move || committer.run(receiver)).map_err(OpenError::Thread)?;
+        let ticks = commands.downgrade();
+        let ticker = move || {
+            loop {
+                std::thread::sleep(tick);
+                let Some(commands) = ticks.upgrade() else { return };
+                // A full queue has no need of a tick: the next one comes soon.
+                if let Err(mpsc::error::TrySendError::Closed(_)) = commands.try_send(Command::Tick) {
+                    return;
+                }
+            }
+        };
+        spawn("ticker").spawn(ticker).map_err(OpenError::Thread)?;
+        let registry = Self {
+            shared,
+            commands,
+            watches: Arc::default(),
+            drain: Arc::new(tokio::sync::watch::Sender::new(false)),
+            start_time,
+        };
+        Ok((registry, opened.report))
+    }
+
+    /// Names this history.
+    #[must_use]
+    pub fn store_id(&self) -> StoreId {
+        self.shared.store_id
+    }
+
+    /// The newest revision.
+    #[must_use]
+    pub fn head(&self) -> Revision {
+        self.shared.head()
+    }
+
+    /// How the registry stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let (namespaces, personas, versions) = self.shared.counts();
+        Status {
+            revision: self.head(),
+            durability: self.shared.options.journal.durability,
+            start_time: self.start_time,
+            write_state: self.shared.state(),
+            namespaces,
+            personas,
+            versions,
+            watches: self.watches.load(std::sync::atomic::Ordering::Relaxed) as u64,
+            watch_streams: self.shared.options.watch_streams as u64,
+        }
+    }
+
+    /// Tells all watch streams to end, each after a moment of its own.
+    pub fn drain(&self) {
+        self.drain.send_replace(true);
+    }
+
+    /// Finishes what waits, makes the view durable and lets go of the data directory.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.commands.send(Command::Close(done)).await.is_ok() {
+            drop(closed.await);
+        }
+    }
+}

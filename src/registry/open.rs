@@ -1,0 +1,263 @@
+//! Opening: the journal is judged first, then the view is brought up to it, or made anew where it cannot be.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Options;
+use super::committer::write_checkpoint;
+use crate::domain::{Change, Commit, Namespace, Sequence, StoreId};
+use crate::journal::{self, Directory, Journal, Known, LocalJournal, ReplayError, TornTail};
+use crate::store::migrate::{self, MigrateError};
+use crate::store::{self, Applied, Checkpoint, DataDir, DirError, Store, StoreError};
+
+/// Records that a replay applies at once.
+const REPLAY_RECORDS: usize = 512;
+/// Documents that a replay applies at once, in bytes.
+const REPLAY_BYTES: usize = 8 * 1024 * 1024;
+
+/// Why the registry does not start. Nothing acknowledged was given up.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Dir(#[from] DirError),
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] journal::OpenError),
+    /// The journal cannot be read through.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// Not even a fresh view can be made.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A fresh view cannot be marked.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// A thread could not be started.
+    #[error("the committer cannot be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// What opening took, for whoever started the registry.
+#[derive(Debug, Default)]
+pub struct OpenReport {
+    /// Journal records applied to the view.
+    pub replayed: u64,
+    /// Why the view was made anew, and where the old one is.
+    pub rebuilt: Option<(String, Option<PathBuf>)>,
+    /// An unfinished write that was cut from the journal's end.
+    pub torn: Option<TornTail>,
+}
+
+/// What there is, kept by the committer.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub personas: u64,
+    pub versions: u64,
+    /// Live personas of each namespace that has any.
+    pub namespaces: HashMap<Namespace, u64>,
+}
+
+impl Counts {
+    fn read(store: &Store) -> Result<Self, StoreError> {
+        let mut counts = Self::default();
+        store.heads(|namespace, _, head| {
+            counts.versions = counts.versions.saturating_add(head.last_version.0);
+            if head.live.is_some() {
+                counts.personas += 1;
+                *counts.namespaces.entry(namespace).or_default() += 1;
+            }
+            Ok(true)
+        })?;
+        Ok(counts)
+    }
+
+    pub(super) fn add(&mut self, commit: &Commit) {
+        for change in &commit.changes {
+            match change {
+                Change::Put { created, .. } => {
+                    self.versions += 1;
+                    if *created {
+                        self.personas += 1;
+                        *self.namespaces.entry(change.namespace().clone()).or_default() += 1;
+                    }
+                }
+                Change::Delete(_) => {
+                    self.personas = self.personas.saturating_sub(1);
+                    if let Some(left) = self.namespaces.get_mut(change.namespace()) {
+                        *left = left.saturating_sub(1);
+                        if *left == 0 {
+                            self.namespaces.remove(change.namespace());
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A view that was brought up to the journal.
+pub(super) struct OpenedView {
+    pub number: u64,
+    pub store: Store,
+    pub checkpoint: Checkpoint,
+}
+
+/// A registry's parts, ready to run.
+pub(super) struct Opened {
+    pub dir: Arc<DataDir>,
+    pub journal: Box<dyn Journal>,
+    pub view: OpenedView,
+    pub counts: Counts,
+    pub report: OpenReport,
+}
+
+#[tracing::instrument(skip_all, fields(data_dir = %options.data_dir.display()))]
+pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
+    let dir = DataDir::lock(&options.data_dir)?;
+    let checkpoint = dir.checkpoint()?;
+    let number = checkpoint.map_or(1, |checkpoint| checkpoint.view);
+    dir.keep_only_view(number)?;
+    let (view, applied) = match open_view(&dir, number, &options.store, checkpoint.as_ref()) {
+        Ok((store, applied)) => (Ok(store), applied),
+        Err(reason) => (Err(reason), None),
+    };
+    let known = Known {
+        store_id: checkpoint.map(|it| it.store_id).or(applied.map(|it| it.store_id)),
+        sequence: applied.map(|it| it.sequence).max(checkpoint.map(|it| it.sequence)).unwrap_or_default(),
+    };
+    let storage = Directory::open(&dir.journal()).map_err(|error| DirError::Io { path: dir.journal(), error })?;
+    let opened = LocalJournal::open(Arc::new(storage), known, options.journal.clone())?;
+    let journal: Box<dyn Journal> = Box::new(opened.journal);
+    let mut report = OpenReport { torn: opened.repaired, ..OpenReport::default() };
+
+    let brought_up = view.and_then(|store| {
+        let from = checkpoint.map_or(Sequence(0), |checkpoint| checkpoint.sequence);
+        catch_up(store, applied, journal.as_ref(), from)
+    });
+    let (view, counts) = match brought_up {
+        Ok((store, counts, replayed)) => {
+            report.replayed = replayed;
+            let sequence = checkpoint.map_or(Sequence(0), |checkpoint| checkpoint.sequence);
+            let checkpoint = Checkpoint { view: number, store_id: journal.store_id(), sequence };
+            (OpenedView { number, store, checkpoint }, counts)
+        }
+        Err(CatchUpError::Journal(error)) => return Err(error.into()),
+        Err(CatchUpError::View(reason)) => {
+            let aside = dir.set_aside(number)?;
+            tracing::warn!(reason, ?aside, "the view cannot be used; making it anew from the journal");
+            let rebuilt = rebuild(&dir, journal.as_ref(), &options.store, number.saturating_add(1))?;
+            report.replayed = journal.last().sequence.0;
+            report.rebuilt = Some((reason, aside));
+            rebuilt
+        }
+    };
+    Ok(Opened { dir: Arc::new(dir), journal, view, counts, report })
+}
+
+/// Why a view was not brought up to the journal.
+enum CatchUpError {
+    /// The view's fault: it is made anew.
+    View(String),
+    /// The journal's: there is nothing to make it from.
+    Journal(ReplayError),
+}
+
+fn open_view(
+    dir: &DataDir,
+    number: u64,
+    options: &store::Options,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<(Store, Option<Applied>), CatchUpError> {
+    let view_fault = |error: &dyn std::fmt::Display| CatchUpError::View(error.to_string());
+    if let Some(checkpoint) = checkpoint
+        && !dir.view(checkpoint.view).exists()
+    {
+        return Err(CatchUpError::View("it is not there".to_owned()));
+    }
+    let store = Store::open(&dir.view(number), options).map_err(|error| view_fault(&error))?;
+    let applied = store.applied().map_err(|error| view_fault(&error))?;
+    if let Some(checkpoint) = checkpoint
+        && applied.is_none_or(|applied| {
+            applied.store_id != checkpoint.store_id || applied.sequence < checkpoint.sequence
+        })
+    {
+        return Err(CatchUpError::View("it lacks records that had been made durable in it".to_owned()));
+    }
+    let steps = migrate::migrate(&store, migrate::STEPS, migrate::SCHEMA).map_err(|error| view_fault(&error))?;
+    for step in steps {
+        tracing::info!(step, "the view was migrated");
+    }
+    Ok((store, applied))
+}
+
+/// Replays what the view may lack: all since its checkpoint, since what came later may not have reached the disk.
+fn catch_up(
+    store: Store,
+    applied: Option<Applied>,
+    journal: &dyn Journal,
+    from: Sequence,
+) -> Result<(Store, Counts, u64), CatchUpError> {
+    if let Some(applied) = applied {
+        if applied.store_id != journal.store_id() {
+            return Err(CatchUpError::View(format!("it shows another store, {}", applied.store_id)));
+        }
+        if applied.sequence > journal.last().sequence {
+            return Err(CatchUpError::View("it shows records that the journal lost".to_owned()));
+        }
+    }
+    let replayed = replay(&store, journal, from).map_err(|error| match error {
+        ReplayError::Receiver { .. } | ReplayError::Trimmed { .. } => CatchUpError::View(error.to_string()),
+        other => CatchUpError::Journal(other),
+    })?;
+    let counts = Counts::read(&store).map_err(|error| CatchUpError::View(error.to_string()))?;
+    Ok((store, counts, replayed))
+}
+
+/// Makes a view from the whole journal, durable and checkpointed.
+pub(super) fn rebuild(
+    dir: &DataDir,
+    journal: &dyn Journal,
+    options: &store::Options,
+    number: u64,
+) -> Result<(OpenedView, Counts), OpenError> {
+    dir.set_aside(number)?;
+    let store = Store::open(&dir.view(number), options)?;
+    migrate::migrate(&store, &[], migrate::SCHEMA)?;
+    replay(&store, journal, Sequence(0))?;
+    let counts = Counts::read(&store)?;
+    let checkpoint =
+        Checkpoint { view: number, store_id: journal.store_id(), sequence: journal.last().sequence };
+    write_checkpoint(dir, &store, checkpoint)?;
+    Ok((OpenedView { number, store, checkpoint }, counts))
+}
+
+/// Applies all records after `from`; tells how many there were.
+fn replay(store: &Store, journal: &dyn Journal, from: Sequence) -> Result<u64, ReplayError> {
+    let store_id: StoreId = journal.store_id();
+    let (mut group, mut bytes, mut replayed) = (Vec::new(), 0, 0);
+    journal.replay(from, &mut |commit: Commit| {
+        replayed += 1;
+        bytes += commit.changes.iter().map(weight).sum::<usize>();
+        group.push(Arc::new(commit));
+        if group.len() >= REPLAY_RECORDS || bytes >= REPLAY_BYTES {
+            store.apply(store_id, &group)?;
+            group.clear();
+            bytes = 0;
+        }
+        Ok(())
+    })?;
+    store.apply(store_id, &group).map_err(|error| ReplayError::Receiver {
+        sequence: journal.last().sequence,
+        source: Box::new(error),
+    })?;
+    Ok(replayed)
+}
+
+fn weight(change: &Change) -> usize {
+    match change {
+        Change::Put { persona, .. } => persona.content.len(),
+        Change::Delete(_) => 0,
+    }
+}

@@ -1,0 +1,274 @@
+//! Reads, each at one revision: the head is taken once, and rows newer than it are not seen.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::oneshot;
+
+use super::committer::Command;
+use super::token::{Binding, PageToken, ResumeToken};
+use super::watch::Selection;
+use super::{Error, Registry};
+use crate::domain::{Caller, Etag, Name, Namespace, Persona, Revision, StoreId, Version, limits};
+use crate::store::{Store, StoreError};
+
+/// How new an answer must be.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Freshness {
+    /// The store and revision that it must at least show.
+    pub min: Option<(StoreId, Revision)>,
+}
+
+/// Asks for one persona.
+#[derive(Debug, Clone)]
+pub struct Get {
+    /// Where it is.
+    pub namespace: Namespace,
+    /// What it is.
+    pub name: Name,
+    /// Which version; none: the newest of a live persona.
+    pub version: Option<Version>,
+    /// Whether the document is wanted.
+    pub with_content: bool,
+    /// What the caller has.
+    pub if_none_match: Option<Etag>,
+    /// How new the answer must be.
+    pub freshness: Freshness,
+}
+
+/// Answers [`Get`].
+#[derive(Debug)]
+pub struct Got {
+    /// The revision that the answer shows.
+    pub revision: Revision,
+    /// The persona; none when the caller has it already.
+    pub persona: Option<Persona>,
+}
+
+/// Asks for several personas.
+#[derive(Debug, Clone)]
+pub struct BatchGet {
+    /// Where they are.
+    pub namespace: Namespace,
+    /// What they are, each once, at most [`limits::BATCH_GET_NAMES`].
+    pub names: Vec<Name>,
+    /// Whether the documents are wanted.
+    pub with_content: bool,
+    /// How new the answer must be.
+    pub freshness: Freshness,
+}
+
+/// Asks for a page.
+#[derive(Debug, Clone)]
+pub struct List {
+    /// Where; none: everywhere.
+    pub namespace: Option<Namespace>,
+    /// Personas on the page at most.
+    pub page_size: usize,
+    /// Where the page begins.
+    pub page_token: String,
+    /// Whether the documents are wanted.
+    pub with_content: bool,
+    /// How new the listing must be.
+    pub freshness: Freshness,
+}
+
+/// Answers [`List`].
+#[derive(Debug)]
+pub struct Listing {
+    /// The revision that all pages show.
+    pub revision: Revision,
+    /// The page.
+    pub personas: Vec<Persona>,
+    /// Asks for the next page; empty on the last.
+    pub next_page_token: String,
+    /// On the last page, a start for watching the same selection.
+    pub resume_token: String,
+}
+
+impl Registry {
+    /// One persona. A read that hits the view's cache takes less than a microsecond, so it runs where it is called.
+    #[tracing::instrument(level = "debug", skip_all, fields(namespace = %get.namespace, name = %get.name), err(level = "debug"))]
+    pub async fn get(&self, _caller: &Caller, get: Get) -> Result<Got, Error> {
+        let revision = self.fresh(get.freshness)?;
+        let read = |store: &Store| match get.version {
+            None => store.at(&get.namespace, &get.name, revision, get.with_content),
+            Some(version) => match store.version(&get.namespace, &get.name, version)? {
+                Some(row) if row <= revision => store.row(&get.namespace, &get.name, row, get.with_content),
+                _ => Ok(None),
+            },
+        };
+        let persona = match self.reading(read) {
+            Err(error) => self.healed(error, read).await?,
+            Ok(persona) => persona,
+        };
+        let Some(persona) = persona else { return Err(self.absent(&get).await) };
+        let persona = (get.if_none_match != Some(persona.etag())).then_some(persona);
+        Ok(Got { revision, persona })
+    }
+
+    /// Several personas at one revision, in the order asked for.
+    #[tracing::instrument(level = "debug", skip_all, fields(namespace = %batch.namespace, names = batch.names.len()), err(level = "debug"))]
+    pub async fn batch_get(
+        &self,
+        _caller: &Caller,
+        batch: BatchGet,
+        size: fn(&Persona, bool) -> usize,
+    ) -> Result<(Revision, Vec<Persona>), Error> {
+        let revision = self.fresh(batch.freshness)?;
+        let found = self
+            .blocking(move |store| {
+                let BatchGet { namespace, names, with_content, .. } = &batch;
+                let (mut personas, mut missing, mut bytes, mut fit) = (Vec::new(), Vec::new(), 0, 0);
+                for name in names {
+                    match store.at(namespace, name, revision, *with_content)? {
+                        None => missing.push(name.clone()),
+                        Some(persona) => {
+                            bytes += size(&persona, *with_content);
+                            if bytes <= limits::RESPONSE_BYTES - RESPONSE_SLACK {
+                                fit += 1;
+                                personas.push(persona);
+                            }
+                        }
+                    }
+                }
+                if !missing.is_empty() {
+                    let (namespace, count) = (namespace.clone(), missing.len());
+                    missing.truncate(limits::STATUS_MISSING_NAMES);
+                    return Ok(Err(Error::PersonasNotFound { namespace, count, names: missing }));
+                }
+                Ok(if fit < names.len() { Err(Error::BatchTooLarge { fit }) } else { Ok(personas) })
+            })
+            .await??;
+        Ok((revision, found))
+    }
+
+    /// A page of personas, by namespace and name. `size` tells how many bytes a persona takes in the answer.
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
+    pub async fn list(
+        &self,
+        _caller: &Caller,
+        list: List,
+        size: fn(&Persona, bool) -> usize,
+    ) -> Result<Listing, Error> {
+        let head = self.fresh(list.freshness)?;
+        let binding = list_binding(&list);
+        let store_id = self.store_id();
+        let token = match list.page_token.as_str() {
+            "" => None,
+            text => Some(PageToken::parse(text, store_id, binding)?),
+        };
+        let revision = match &token {
+            Some(token) if token.revision > head => return Err(Error::RevisionInFuture { revision: head }),
+            Some(token) => token.revision,
+            None => head,
+        };
+        let selection = Selection { namespace: list.namespace.clone(), names: BTreeSet::new() };
+        self.blocking(move |store| {
+            let mut after = token.as_ref().map(|token| token.after.clone());
+            let (mut personas, mut bytes) = (Vec::new(), 0);
+            let from = after.as_ref().map(|(namespace, name)| (namespace, name));
+            // One more than the page holds tells whether there is a next one.
+            let listed = store.list(list.namespace.as_ref(), from, revision, list.page_size + 1)?;
+            let mut more = listed.len() > list.page_size;
+            for one in listed.iter().take(list.page_size) {
+                let row = store.row(&one.namespace, &one.name, one.revision, list.with_content)?;
+                let missing = || StoreError::Damaged {
+                    key: format!("{}/{}", one.namespace, one.name),
+                    problem: "its row is not there".to_owned(),
+                };
+                let persona = row.ok_or_else(missing)?;
+                bytes += size(&persona, list.with_content);
+                if bytes > limits::PAGE_BYTES && !personas.is_empty() {
+                    more = true;
+                    break;
+                }
+                after = Some((one.namespace.clone(), one.name.clone()));
+                personas.push(persona);
+            }
+            let next = after.filter(|_| more).map(|after| PageToken { revision, after });
+            Ok(Listing {
+                revision,
+                personas,
+                resume_token: match &next {
+                    Some(_) => String::new(),
+                    None => ResumeToken { revision }.print(store_id, selection.binding()),
+                },
+                next_page_token: next.map(|token| token.print(store_id, binding)).unwrap_or_default(),
+            })
+        })
+        .await
+    }
+
+    /// The revision to answer at, when it is as new as asked.
+    fn fresh(&self, freshness: Freshness) -> Result<Revision, Error> {
+        let head = self.head();
+        if let Some((store_id, min)) = freshness.min {
+            if store_id != self.store_id() {
+                return Err(Error::StoreMismatch { store_id: self.store_id() });
+            }
+            if min > head {
+                return Err(Error::RevisionInFuture { revision: head });
+            }
+        }
+        Ok(head)
+    }
+
+    /// Why a persona is not there: the name, or only the version.
+    async fn absent(&self, get: &Get) -> Error {
+        let Get { namespace, name, version, .. } = get.clone();
+        let ever = self.reading(|store| store.head(&namespace, &name));
+        match (version, ever) {
+            (_, Err(error)) => error.into(),
+            (Some(version), Ok(Some(_))) => Error::VersionNotFound { namespace, name, version },
+            _ => Error::PersonaNotFound { namespace, name },
+        }
+    }
+
+    fn reading<T>(&self, read: impl FnOnce(&Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        read(&self.shared.view().store)
+    }
+
+    /// Runs a read that may take a while where it may block; a damaged view is made anew, and the read repeated.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        read: impl Fn(&Store) -> Result<T, StoreError> + Clone + Send + 'static,
+    ) -> Result<T, Error> {
+        let (registry, first) = (self.clone(), read.clone());
+        let work = tokio::task::spawn_blocking(move || registry.reading(first));
+        match work.await.map_err(|error| Error::Internal(format!("a read failed: {error}")))? {
+            Ok(value) => Ok(value),
+            Err(error) => self.healed(error, read).await,
+        }
+    }
+
+    /// Has the view made anew, then reads once more.
+    async fn healed<T>(
+        &self,
+        error: StoreError,
+        read: impl FnOnce(&Store) -> Result<T, StoreError>,
+    ) -> Result<T, Error> {
+        tracing::error!(%error, "a read found the view damaged");
+        let view = self.shared.view().number;
+        let (done, healed) = oneshot::channel();
+        if self.commands.send(Command::Heal(view, done)).await.is_ok() {
+            drop(healed.await);
+        }
+        Ok(self.reading(read)?)
+    }
+}
+
+/// What a response holds besides personas, in bytes, generously.
+const RESPONSE_SLACK: usize = 4 * 1024;
+
+/// All fields of a listing but page_size and the token itself.
+fn list_binding(list: &List) -> Binding {
+    let min = list.freshness.min.map(|(store_id, min)| (store_id.0, min.0.to_be_bytes()));
+    let (store_id, min) = min.unwrap_or_default();
+    Binding::of(&[
+        b"list",
+        list.namespace.as_ref().map_or("-", Namespace::as_str).as_bytes(),
+        &[u8::from(list.with_content)],
+        &store_id,
+        &min,
+    ])
+}

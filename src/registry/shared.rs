@@ -1,0 +1,111 @@
+//! What readers, watchers and the committer share: the view, the head, the recent commits and the counters.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use super::Options;
+use super::open::Counts;
+use super::ring::Ring;
+use crate::domain::{Clock, Revision, StoreId};
+use crate::store::Store;
+
+/// Whether writes are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteState {
+    /// They are.
+    Writable,
+    /// The disk is full; refused until there is room.
+    Full,
+    /// Refused until a restart.
+    ReadOnly,
+}
+
+/// A view in use.
+#[derive(Debug)]
+pub(super) struct View {
+    pub number: u64,
+    pub store: Store,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub options: Options,
+    pub store_id: StoreId,
+    pub clock: Arc<dyn Clock>,
+    pub head: watch::Sender<Revision>,
+    pub ring: Ring,
+    view: RwLock<Arc<View>>,
+    state: Mutex<(WriteState, String)>,
+    personas: AtomicU64,
+    versions: AtomicU64,
+    namespaces: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(options: Options, store_id: StoreId, head: Revision, view: View) -> Self {
+        let ring = Ring::new(head, options.ring_commits, options.ring_bytes);
+        Self {
+            store_id,
+            clock: Arc::clone(&options.clock),
+            head: watch::Sender::new(head),
+            ring,
+            view: RwLock::new(Arc::new(view)),
+            state: Mutex::new((WriteState::Writable, String::new())),
+            personas: AtomicU64::new(0),
+            versions: AtomicU64::new(0),
+            namespaces: AtomicU64::new(0),
+            options,
+        }
+    }
+
+    /// The view that reads come from now. The lock is held for the copy of a pointer only.
+    pub(super) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set_view(&self, number: u64, store: Store) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(View { number, store });
+    }
+
+    pub(super) fn head(&self) -> Revision {
+        *self.head.borrow()
+    }
+
+    pub(super) fn state(&self) -> WriteState {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Changes between writable and full; read-only is final.
+    pub(super) fn set_state(&self, state: WriteState) {
+        let mut held = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.0 != WriteState::ReadOnly {
+            held.0 = state;
+        }
+    }
+
+    pub(super) fn set_read_only(&self, cause: String) {
+        let mut held = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.0 != WriteState::ReadOnly {
+            *held = (WriteState::ReadOnly, cause);
+        }
+    }
+
+    pub(super) fn read_only_cause(&self) -> Option<String> {
+        let held = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        (held.0 == WriteState::ReadOnly).then(|| held.1.clone())
+    }
+
+    pub(super) fn publish_counts(&self, counts: &Counts) {
+        self.personas.store(counts.personas, Ordering::Relaxed);
+        self.versions.store(counts.versions, Ordering::Relaxed);
+        self.namespaces.store(counts.namespaces.len() as u64, Ordering::Relaxed);
+    }
+
+    /// Namespaces, personas, versions.
+    pub(super) fn counts(&self) -> (u64, u64, u64) {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (load(&self.namespaces), load(&self.personas), load(&self.versions))
+    }
+}
