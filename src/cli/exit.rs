@@ -16,6 +16,8 @@ pub enum Outcome {
     Done,
     /// And what it looked at has findings that count.
     Findings,
+    /// But some of its input could not be read, which has been told.
+    Unread,
 }
 
 /// A command could not do its work.
@@ -59,6 +61,7 @@ pub(super) fn code(result: &Result<Outcome, Failure>) -> u8 {
     match result {
         Ok(Outcome::Done) | Err(Failure::PipeClosed) => 0,
         Ok(Outcome::Findings) => 1,
+        Ok(Outcome::Unread) => 2,
         Err(Failure::Client { error: ClientError::Refused(refusal), .. }) => match refusal.code {
             Code::Ok
             | Code::InvalidArgument
@@ -189,6 +192,7 @@ mod tests {
     fn the_table_of_exit_codes_holds() {
         assert_eq!(code(&Ok(Outcome::Done)), 0);
         assert_eq!(code(&Ok(Outcome::Findings)), 1);
+        assert_eq!(code(&Ok(Outcome::Unread)), 2);
         assert_eq!(code(&Err(Failure::PipeClosed)), 0);
         assert_eq!(code(&Err(Failure::Usage(String::new()))), 2);
         assert_eq!(code(&refused(Code::NotFound)), 1);

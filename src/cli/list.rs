@@ -13,7 +13,7 @@ use crate::wire::pb;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Which namespace; `-` for all
-    #[arg(short, long, value_name = "NS|-", default_value = "default", allow_hyphen_values = true)]
+    #[arg(short, long, value_name = "NS|-", default_value = "default")]
     namespace: Scope,
 
     /// What to print

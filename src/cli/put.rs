@@ -4,8 +4,9 @@ use clap::ValueEnum;
 
 use super::remote::{Remote, Source};
 use super::{Failure, Outcome, Output, report, shape, walk};
-use crate::client::{Client, ClientError, words};
-use crate::domain::{Dialect, Etag, Name, Namespace, Profile};
+use crate::client::{Client, words};
+use crate::document::{Input, NameSource, parse};
+use crate::domain::{Dialect, DialectReason, Etag, Name, Namespace, Profile};
 use crate::wire::pb;
 
 /// Store a persona: create it or give it a new version
@@ -13,7 +14,7 @@ use crate::wire::pb;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The document; `-` for stdin
-    #[arg(value_name = "FILE|-", allow_hyphen_values = true)]
+    #[arg(value_name = "FILE|-")]
     file: Source,
 
     /// Its name; where the document has one they must be equal [default: the document's]
@@ -81,12 +82,13 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failur
         Source::Stdin => String::new(),
         Source::Path(path) => walk::slashed(path),
     };
+    let hints = Hints::of(args, &content, &path);
     let client = args.remote.connect().await?;
     let request = pb::PutPersonaRequest {
         namespace: args.namespace.to_string(),
-        name: args.name.as_ref().map(Name::to_string).unwrap_or_default(),
+        name: hints.name.map(|name| name.to_string()).unwrap_or_default(),
         content: content.clone().into(),
-        dialect: words::dialect_to_wire(args.dialect).into(),
+        dialect: words::dialect_to_wire(hints.dialect).into(),
         profile: words::profile_to_wire(args.profile).into(),
         etag: args.etag.map(|etag| etag.to_string()).unwrap_or_default(),
         create_only: args.create_only,
@@ -94,17 +96,17 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failur
         request_id: args.request_id.clone(),
         validate_only: args.dry_run,
     };
-    let shown = if path.is_empty() { "<stdin>" } else { path.as_str() };
+    let shown = report::shown(&path);
     let response = match client.put(request.clone()).await {
         Ok(response) => response,
         Err(error) => {
             if error.reason() == Some(pb::ErrorReason::PersonaInvalid) {
-                show_findings(&client, &request, shown, out).await;
+                show_findings(&client, &request, &path, out).await;
             }
             return Err(error.into());
         }
     };
-    report::words(shown, &content, &report::from_wire(&response.diagnostics), out);
+    report::show(shown, &content, &response.diagnostics, out);
     match args.output {
         Form::Text => out.line(&told(&response, args.dry_run))?,
         Form::Json => out.json(&shape::Put::new(&response, args.dry_run))?,
@@ -112,19 +114,38 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failur
     Ok(Outcome::Done)
 }
 
+/// What the path tells and the request cannot: it carries the bytes alone.
+struct Hints {
+    name: Option<Name>,
+    dialect: Option<Dialect>,
+}
+
+impl Hints {
+    fn of(args: &Args, content: &[u8], path: &str) -> Self {
+        let path = Some(path).filter(|path| !path.is_empty());
+        let (document, _) = parse(&Input { content, path, dialect: args.dialect, profile: args.profile });
+        let by_path = document.dialect_reason == DialectReason::Path;
+        let named_by_path = document.name_source == NameSource::Path;
+        Self {
+            name: args.name.clone().or(document.name.filter(|_| named_by_path)),
+            dialect: args.dialect.or(Some(document.derived.dialect).filter(|_| by_path)),
+        }
+    }
+}
+
 /// Shows every finding: the refusal itself carries the first few only.
-async fn show_findings(client: &Client, put: &pb::PutPersonaRequest, shown: &str, out: &mut Output) {
+async fn show_findings(client: &Client, put: &pb::PutPersonaRequest, path: &str, out: &mut Output) {
     let request = pb::ValidatePersonaRequest {
         content: put.content.clone(),
+        path: path.to_owned(),
         dialect: put.dialect,
         profile: put.profile,
         name: put.name.clone(),
         ..Default::default()
     };
-    let judged: Result<_, ClientError> = client.validate(request).await;
     // The refusal is told in any case; this only adds to it.
-    if let Ok(judged) = judged {
-        report::words(shown, &put.content, &report::from_wire(&judged.diagnostics), out);
+    if let Ok(judged) = client.validate(request).await {
+        report::show(report::shown(path), &put.content, &judged.diagnostics, out);
     }
 }
 
@@ -151,6 +172,22 @@ mod tests {
             revision: 7,
             ..Default::default()
         }
+    }
+
+    #[test]
+    fn what_only_the_path_tells_is_sent_along() {
+        use clap::Parser as _;
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let args = Line::parse_from(["put", "x"]).args;
+        let hints = Hints::of(&args, b"---\ndescription: d\n---\n", ".github/agents/helper.agent.md");
+        assert_eq!(hints.dialect, Some(Dialect::Copilot));
+        assert_eq!(hints.name.map(|name| name.to_string()).as_deref(), Some("helper"));
+        let hints = Hints::of(&args, b"---\nname: a\ndescription: d\n---\n", "b.md");
+        assert_eq!((hints.dialect, hints.name), (None, None));
     }
 
     #[test]

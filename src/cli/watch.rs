@@ -20,7 +20,7 @@ pub(crate) struct Args {
     names: Vec<Name>,
 
     /// Which namespace; `-` for all
-    #[arg(short, long, value_name = "NS|-", default_value = "default", allow_hyphen_values = true)]
+    #[arg(short, long, value_name = "NS|-", default_value = "default")]
     namespace: Scope,
 
     /// Show each version, also when behind [default: the newest]

@@ -6,6 +6,7 @@ mod address;
 mod backoff;
 mod calls;
 mod error;
+mod findings;
 mod watch;
 pub mod words;
 
@@ -17,6 +18,7 @@ use tonic::transport::{Channel, Endpoint};
 pub use address::{DEFAULT_PORT, InvalidServer, Server};
 pub use backoff::Backoff;
 pub use error::{CALL_ID_HEADER, ClientError, Refusal, Violation};
+pub use findings::{finding_from_wire, severity};
 pub use watch::{Selection, Start, Step, Watch};
 
 use crate::wire::pb::admin_service_client::AdminServiceClient;

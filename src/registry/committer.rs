@@ -165,7 +165,8 @@ impl Committer {
     ) -> Result<Verdict, Error> {
         let judge = |shared: &Shared| {
             let view = shared.view();
-            let judge = Judge { store: &view.store, pending, sequence: at.sequence.next(), head: at.revision, now };
+            let judge =
+                Judge { store: &view.store, pending, sequence: at.sequence.next(), head: at.revision, now };
             judge.decide(proposal)
         };
         match judge(&self.shared) {
@@ -275,11 +276,8 @@ impl Committer {
         }
         self.checkpoint_time = Instant::now();
         let (dir, view) = (Arc::clone(&self.dir), self.shared.view());
-        let checkpoint = Checkpoint {
-            view: view.number,
-            store_id: self.shared.store_id,
-            sequence: self.last.sequence,
-        };
+        let checkpoint =
+            Checkpoint { view: view.number, store_id: self.shared.store_id, sequence: self.last.sequence };
         let work = move || match write_checkpoint(&dir, &view.store, checkpoint) {
             Ok(()) => Some(checkpoint),
             Err(error) => {

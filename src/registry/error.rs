@@ -52,7 +52,9 @@ pub enum Error {
     #[error("resume_token {0}; watch again from the start, without a token")]
     ResumeTokenInvalid(&'static str),
     /// One request id, two requests.
-    #[error("request_id {request_id:?} was used for another request; give every new request an id of its own")]
+    #[error(
+        "request_id {request_id:?} was used for another request; give every new request an id of its own"
+    )]
     RequestIdReused {
         /// The id.
         request_id: String,
@@ -76,7 +78,9 @@ pub enum Error {
         names: Vec<Name>,
     },
     /// The persona has no such version.
-    #[error("persona {name} in namespace {namespace} has no version {version}; there was never one of that number")]
+    #[error(
+        "persona {name} in namespace {namespace} has no version {version}; there was never one of that number"
+    )]
     VersionNotFound {
         /// The persona's namespace.
         namespace: Namespace,

@@ -6,10 +6,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Error;
-use super::proposal::{Action, Answer, Draft, Idempotent, ImportFile, ImportOutcome, OnConflict, Proposal, Written};
+use super::proposal::{
+    Action, Answer, Draft, Idempotent, ImportFile, ImportOutcome, OnConflict, Proposal, Written,
+};
 use crate::domain::{
-    Change, Commit, Digest, Etag, Name, Namespace, Origin, Persona, RequestKey, RequestRecord, Revision, Sequence,
-    SourceBase, SourceId, Timestamp, Tombstone, Version, WriteOutcome,
+    Change, Commit, Digest, Etag, Name, Namespace, Origin, Persona, RequestKey, RequestRecord, Revision,
+    Sequence, SourceBase, SourceId, Timestamp, Tombstone, Version, WriteOutcome,
 };
 use crate::store::{Head, Store};
 
@@ -93,10 +95,18 @@ impl Judge<'_> {
         let head = self.head(namespace, &draft.name)?;
         let current = head.as_ref().and_then(Head::etag);
         if etag.is_some() && etag != current.as_ref() {
-            return Err(Error::EtagMismatch { namespace: namespace.clone(), name: draft.name.clone(), current });
+            return Err(Error::EtagMismatch {
+                namespace: namespace.clone(),
+                name: draft.name.clone(),
+                current,
+            });
         }
         if let (true, Some(etag)) = (create_only, current) {
-            return Err(Error::PersonaExists { namespace: namespace.clone(), name: draft.name.clone(), etag });
+            return Err(Error::PersonaExists {
+                namespace: namespace.clone(),
+                name: draft.name.clone(),
+                etag,
+            });
         }
         let unchanged = head.as_ref().filter(|head| is_same(head, draft));
         let outcome = |version, revision, unchanged| WriteOutcome {

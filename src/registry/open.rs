@@ -127,7 +127,8 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
         store_id: checkpoint.map(|it| it.store_id).or(applied.map(|it| it.store_id)),
         sequence: applied.map(|it| it.sequence).max(checkpoint.map(|it| it.sequence)).unwrap_or_default(),
     };
-    let storage = Directory::open(&dir.journal()).map_err(|error| DirError::Io { path: dir.journal(), error })?;
+    let storage =
+        Directory::open(&dir.journal()).map_err(|error| DirError::Io { path: dir.journal(), error })?;
     let opened = LocalJournal::open(Arc::new(storage), known, options.journal.clone())?;
     let journal: Box<dyn Journal> = Box::new(opened.journal);
     let mut report = OpenReport { torn: opened.repaired, ..OpenReport::default() };
@@ -185,7 +186,8 @@ fn open_view(
     {
         return Err(CatchUpError::View("it lacks records that had been made durable in it".to_owned()));
     }
-    let steps = migrate::migrate(&store, migrate::STEPS, migrate::SCHEMA).map_err(|error| view_fault(&error))?;
+    let steps =
+        migrate::migrate(&store, migrate::STEPS, migrate::SCHEMA).map_err(|error| view_fault(&error))?;
     for step in steps {
         tracing::info!(step, "the view was migrated");
     }

@@ -51,9 +51,10 @@ impl PageToken {
         if token.binding != binding {
             return Err(Error::PageTokenInvalid("belongs to another listing: only page_size may change"));
         }
-        let after = token.rest.split_once('\0').and_then(|(namespace, name)| {
-            Some((namespace.parse().ok()?, name.parse().ok()?))
-        });
+        let after = token
+            .rest
+            .split_once('\0')
+            .and_then(|(namespace, name)| Some((namespace.parse().ok()?, name.parse().ok()?)));
         let after = after.ok_or(Error::PageTokenInvalid(DAMAGED))?;
         Ok(Self { revision: token.revision, after })
     }
@@ -80,7 +81,9 @@ impl ResumeToken {
             return Err(Error::StoreMismatch { store_id });
         }
         if token.binding != binding {
-            return Err(Error::ResumeTokenInvalid("belongs to another selection: namespace and names must be as they were"));
+            return Err(Error::ResumeTokenInvalid(
+                "belongs to another selection: namespace and names must be as they were",
+            ));
         }
         Ok(Self { revision: token.revision })
     }

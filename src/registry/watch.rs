@@ -259,7 +259,8 @@ impl Watch {
                 let (mut personas, mut bytes, mut last) = (Vec::new(), 0, after.clone());
                 loop {
                     let from = last.as_ref().map(|(namespace, name)| (namespace, name));
-                    let listed = store.list(selection.namespace.as_ref(), from, revision, MESSAGE_PERSONAS)?;
+                    let listed =
+                        store.list(selection.namespace.as_ref(), from, revision, MESSAGE_PERSONAS)?;
                     let at_end = listed.len() < MESSAGE_PERSONAS;
                     for one in listed {
                         last = Some((one.namespace.clone(), one.name.clone()));

@@ -68,7 +68,9 @@ pub fn examine(request: &Validate) -> Result<Examined, Error> {
     if let (Some(asked), Some(found)) = (&request.name, &document.name)
         && asked != found
     {
-        let description = format!("the request says {asked}, and the document's name is {found}; leave one out or make them equal");
+        let description = format!(
+            "the request says {asked}, and the document's name is {found}; leave one out or make them equal"
+        );
         return Err(Error::NameInvalid(Violation::new("name", description)));
     }
     let name = request.name.clone().or_else(|| document.name.clone());
