@@ -2,6 +2,7 @@
 
 mod code;
 mod position;
+pub mod render;
 
 pub use code::{Code, Severity};
 pub use position::{LineIndex, Position};

@@ -25,6 +25,12 @@ impl<'a> LineIndex<'a> {
         Self { bytes, starts }
     }
 
+    /// The first byte of a 1-based line; of a line past the last the end.
+    #[must_use]
+    pub fn line_start(&self, line: usize) -> usize {
+        self.starts.get(line.saturating_sub(1)).copied().unwrap_or(self.bytes.len())
+    }
+
     /// The position of a byte offset; offsets past the end are the end.
     #[must_use]
     pub fn position(&self, offset: usize) -> Position {

@@ -71,7 +71,7 @@ fn by_keys(entries: &[Entry]) -> Option<Dialect> {
     if any(&["applyTo", "handoffs", "mcp-servers"]) || matches!(text("mode"), "agent" | "ask" | "edit") {
         return Some(Dialect::Copilot);
     }
-    let switches = |key: &str| matches!(value(key), Some(Field::Map(map)) if map.iter().any(|(_, on)| matches!(on, Field::Bool(_))));
+    let switches = |key: &str| matches!(value(key), Some(Field::Map(map)) if !map.is_empty() && map.iter().all(|(_, on)| matches!(on, Field::Bool(_))));
     if matches!(text("mode"), "primary" | "subagent" | "all") || switches("tools") {
         return Some(Dialect::OpenCode);
     }

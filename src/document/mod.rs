@@ -68,6 +68,8 @@ pub struct Document {
     pub front_matter: Option<Span>,
     /// The opening fence, when there is one.
     pub opener: Option<Span>,
+    /// No closing fence was found: where the body begins is a guess.
+    pub unclosed: bool,
     /// The body. With `front_matter` it makes up the content.
     pub body: Span,
     /// The top-level keys with their places, in order.
@@ -119,6 +121,10 @@ pub fn parse(input: &Input<'_>) -> (Document, Vec<Diagnostic>) {
         missing_front_matter(text, dialect, input.path, &mut found);
     }
     source::line_endings(text, reading == Reading::Recovered, &mut found);
+    if found.iter().any(|found| found.code == Code::SYN001) {
+        // A quoted copy of the value would put `?` for the bytes that are no text.
+        found.iter_mut().filter(|found| found.code == Code::SYN008).for_each(|found| found.fixes.clear());
+    }
     if profile == Profile::Strict {
         found
             .iter_mut()
@@ -134,6 +140,7 @@ pub fn parse(input: &Input<'_>) -> (Document, Vec<Diagnostic>) {
         reading,
         front_matter: fences.map(|fences| Span { start: 0, end: fences.body }),
         opener: fences.map(|fences| fences.opener),
+        unclosed: fences.is_some_and(|fences| fences.fault == Some(fence::Fault::Unclosed)),
         body: Span { start: body, end: input.content.len() },
         derived: derived(text, body, dialect, written, &entries, &structure),
         unaddressed: structure.unaddressed,

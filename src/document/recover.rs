@@ -22,7 +22,7 @@ pub(super) struct Recovered {
 
 /// Reads what strict YAML refuses. The parser's own complaint gives the place where nothing better is known.
 pub(super) fn recover(text: &str, yaml: Span) -> Recovered {
-    let segments = split(text, yaml);
+    let segments = join_prose(text, split(text, yaml));
     let mut result = Recovered::default();
     let first = segments.first().map_or(yaml.end, |segment| segment.key.start);
     result.stray = stray(text, Span { start: yaml.start, end: first });
@@ -43,6 +43,22 @@ pub(super) fn recover(text: &str, yaml: Span) -> Recovered {
     result
 }
 
+/// Unindented prose and dialogue inside a description looks like keys (`Context: …`, `user: …`). Keys of front
+/// matter start in lower case; what starts otherwise belongs to the value above it.
+fn join_prose(text: &str, segments: Vec<Segment>) -> Vec<Segment> {
+    let mut joined: Vec<Segment> = Vec::with_capacity(segments.len());
+    for segment in segments {
+        let key = text.get(segment.key.start..segment.key.end).unwrap_or_default();
+        let prose =
+            key.starts_with(|first: char| first.is_ascii_uppercase()) || matches!(key, "user" | "assistant");
+        match joined.last_mut() {
+            Some(last) if prose => last.value.end = segment.value.end,
+            _ => joined.push(segment),
+        }
+    }
+    joined
+}
+
 fn stray(text: &str, span: Span) -> Option<Span> {
     let written = text.get(span.start..span.end)?;
     let mut at = span.start;
@@ -51,6 +67,10 @@ fn stray(text: &str, span: Span) -> Option<Span> {
         if !content.is_empty() && !content.starts_with('#') {
             let start = at + line.find(content).unwrap_or(0);
             return Some(Span { start, end: start + content.len() });
+        }
+        // Strict parsers mind a tab even on a line of blanks.
+        if content.is_empty() && line.contains('\t') {
+            return Some(Span { start: at, end: at + line.trim_end_matches(['\r', '\n']).len() });
         }
         at += line.len();
     }
@@ -63,8 +83,9 @@ fn take_as_text(text: &str, segment: Segment, at: Option<usize>, result: &mut Re
     let written = text.get(value_span.start..value_span.end).unwrap_or_default();
     let plain = plain_text(written);
     let (span, what) = offence(text, value_span, at);
-    let mended =
-        replace("quote the value", applicability(written), value_span, &spaced(text, value_span, &plain));
+    // From the colon on, so that a value that began on a later line comes to stand behind its key.
+    let from = Span { start: segment.value.start, end: end_of_repair(text, segment, value_span) };
+    let mended = replace("quote the value", applicability(written), from, &format!(" {}", quote(&plain)));
     result.found.push(Diagnostic {
         help: Some("put the value in quotes; until then it is read as plain text".into()),
         fixes: vec![mended],
@@ -87,10 +108,12 @@ fn trim_whole(text: &str, span: Span) -> Span {
     Span { start, end: start + written.trim_end_matches([' ', '\t', '\r', '\n']).len() }
 }
 
-fn spaced(text: &str, span: Span, plain: &str) -> String {
-    let before = span.start.checked_sub(1).and_then(|at| text.as_bytes().get(at));
-    let blank = if before == Some(&b':') { " " } else { "" };
-    format!("{blank}{}", quote(plain))
+/// Blanks after the value stay, unless a tab among them is what the parser minds.
+fn end_of_repair(text: &str, segment: Segment, value: Span) -> usize {
+    let after = text.get(value.end..segment.value.end).unwrap_or_default();
+    let last = after.strip_suffix('\n').unwrap_or(after);
+    let last = last.strip_suffix('\r').unwrap_or(last);
+    if last.contains('\t') { value.end + last.len() } else { value.end }
 }
 
 /// Quoting keeps our reading of the value in any case. Of a list or a mapping it would keep a misreading.
@@ -263,6 +286,15 @@ mod tests {
         let values: Vec<_> = result.entries.iter().map(|entry| entry.value.kind()).collect();
         assert_eq!(values, ["a string", "a list", "a list"]);
         assert_eq!(result.found.len(), 1);
+    }
+
+    #[test]
+    fn dialogue_is_no_key() {
+        let result = read("d: when. Examples:\nContext: a\nuser: b: c\nassistant: d\nContext: e\nm: x\n");
+        let keys: Vec<_> = result.entries.iter().map(|entry| entry.key.as_str()).collect();
+        assert_eq!(keys, ["d", "m"]);
+        let text = "when. Examples: Context: a user: b: c assistant: d Context: e";
+        assert_eq!(result.entries[0].text(), Some(text));
     }
 
     #[test]

@@ -19,7 +19,9 @@ const SECTIONS: [(&str, &str, &str); 4] = [
 
 pub(super) fn check(document: &Document, content: &[u8], found: &mut Vec<Diagnostic>) {
     let blank = content.get(document.body.start..).is_none_or(|body| body.trim_ascii().is_empty());
-    if blank {
+    if blank && document.unclosed {
+        // Whatever follows the missing fence may be the body; one finding about the fence is enough.
+    } else if blank {
         empty_body(document, found);
     } else if document.profile != Profile::Plain && document.too_deep.is_none() {
         house_format(document, content, found);

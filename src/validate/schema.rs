@@ -145,10 +145,7 @@ fn name_format(dialect: Dialect, entry: &Entry, found: &mut Vec<Diagnostic>) {
             )
         },
         (Some(_), Some(wanted)) if wanted != name && !display_only => Diagnostic {
-            help: Some(format!(
-                "it is stored as `{}`; `{wanted}` fits the dialect {dialect}",
-                slug.as_ref().map_or("", Name::as_str)
-            )),
+            help: Some(format!("it is stored as `{}`", slug.as_ref().map_or("", Name::as_str))),
             fixes: vec![Fix {
                 title: format!("rename to `{wanted}`"),
                 applicability: Applicability::Unsafe,

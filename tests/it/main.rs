@@ -1,4 +1,4 @@
-//! The promises, tested from outside: one binary, a module a feature.
+//! One binary of integration tests, a module a feature.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,3 +13,6 @@
 
 mod cli;
 mod client;
+mod corpus;
+mod documents;
+mod rules;

@@ -1,0 +1,104 @@
+//! Findings for programs. The shape is a contract: fields may be added, none changes or goes.
+
+use serde::Serialize;
+
+use crate::diagnostic::{Applicability, Diagnostic, LineIndex, Span};
+
+/// One JSON object on one line: the path and its findings, each with byte offsets and 1-based lines and columns.
+#[must_use]
+pub fn json(path: &str, content: &[u8], diagnostics: &[Diagnostic]) -> String {
+    let index = LineIndex::new(content);
+    let report = Report { path, diagnostics: diagnostics.iter().map(|one| finding(&index, one)).collect() };
+    // Strings and numbers only: serialising them cannot fail.
+    serde_json::to_string(&report).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    path: &'a str,
+    diagnostics: Vec<Finding<'a>>,
+}
+
+#[derive(Serialize)]
+struct Finding<'a> {
+    code: &'static str,
+    name: &'static str,
+    severity: &'static str,
+    message: &'a str,
+    span: Range,
+    labels: Vec<Label<'a>>,
+    help: Option<&'a str>,
+    fixes: Vec<Fix<'a>>,
+    field: Option<&'a str>,
+    blocks_storing: bool,
+}
+
+#[derive(Serialize)]
+struct Range {
+    start: Place,
+    end: Place,
+}
+
+#[derive(Serialize)]
+struct Place {
+    byte: usize,
+    line: u32,
+    column: u32,
+}
+
+#[derive(Serialize)]
+struct Label<'a> {
+    span: Range,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct Fix<'a> {
+    title: &'a str,
+    applicability: &'static str,
+    edits: Vec<Edit<'a>>,
+}
+
+#[derive(Serialize)]
+struct Edit<'a> {
+    span: Range,
+    text: &'a str,
+}
+
+fn finding<'a>(index: &LineIndex<'_>, one: &'a Diagnostic) -> Finding<'a> {
+    let labels =
+        one.labels.iter().map(|label| Label { span: range(index, label.span), message: &label.message });
+    let fixes = one.fixes.iter().map(|fix| Fix {
+        title: &fix.title,
+        applicability: match fix.applicability {
+            Applicability::Safe => "safe",
+            Applicability::Unsafe => "unsafe",
+            Applicability::DisplayOnly => "display-only",
+        },
+        edits: fix
+            .edits
+            .iter()
+            .map(|edit| Edit { span: range(index, edit.span), text: &edit.text })
+            .collect(),
+    });
+    Finding {
+        code: one.code.as_str(),
+        name: one.code.name(),
+        severity: one.severity.as_str(),
+        message: &one.message,
+        span: range(index, one.span),
+        labels: labels.collect(),
+        help: one.help.as_deref(),
+        fixes: fixes.collect(),
+        field: one.field.as_deref(),
+        blocks_storing: one.blocks_storing(),
+    }
+}
+
+fn range(index: &LineIndex<'_>, span: Span) -> Range {
+    let place = |byte| {
+        let position = index.position(byte);
+        Place { byte, line: position.line, column: position.column }
+    };
+    Range { start: place(span.start), end: place(span.end) }
+}
