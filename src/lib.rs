@@ -12,5 +12,6 @@ pub mod journal;
 pub mod store;
 pub mod registry;
 pub mod wire;
+pub mod edge;
 pub mod client;
 pub mod cli;

@@ -21,4 +21,4 @@ pub use digest::{Digest, Etag};
 pub use field::Field;
 pub use name::{InvalidName, Name, Namespace};
 pub use number::{Revision, Sequence, Version};
-pub use persona::{Derived, Interaction, Origin, Persona, Section, Tombstone};
+pub use persona::{Derived, Interaction, Origin, Persona, Section, Tombstone, View};

@@ -31,7 +31,9 @@ pub struct Persona {
     pub origin: Origin,
     /// What was read from the document, frozen when it was put.
     pub derived: Derived,
-    /// The document, byte for byte as given.
+    /// Bytes of the document, also where `content` was not asked for.
+    pub size: u32,
+    /// The document, byte for byte as given; empty where a read did not ask for it.
     pub content: Bytes,
 }
 
@@ -127,4 +129,13 @@ pub struct Tombstone {
     pub actor: Principal,
     /// Why, in the words of who did it; may be empty.
     pub message: String,
+}
+
+/// How much of a persona an answer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum View {
+    /// Everything but the document itself.
+    Basic,
+    /// Everything.
+    Full,
 }

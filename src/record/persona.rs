@@ -58,6 +58,9 @@ pub(super) struct PersonaRecord {
     body_offset: u32,
     #[prost(uint32, tag = "21")]
     token_estimate: u32,
+    /// Bytes of the content.
+    #[prost(uint32, tag = "22")]
+    size: u32,
 }
 
 /// The file that a version came from.
@@ -159,6 +162,7 @@ impl From<&Persona> for PersonaRecord {
             name: persona.name.to_string(),
             version: persona.version.0,
             revision: persona.revision.0,
+            size: persona.size,
             digest: persona.digest.0.to_vec(),
             create_time: persona.create_time.0,
             actor: persona.actor.to_string(),
@@ -196,6 +200,7 @@ impl PersonaRecord {
             name: parsed(&self.name, "name")?,
             version: Version(self.version),
             revision: Revision(self.revision),
+            size: self.size,
             digest: Digest(array(&self.digest, "digest")?),
             create_time: Timestamp(self.create_time),
             actor: Principal::new(&self.actor),

@@ -103,6 +103,7 @@ fn persona() -> impl Strategy<Value = Persona> {
                 message,
                 origin,
                 derived,
+                size: content.len() as u32,
                 content: Bytes::from(content),
             }
         },
@@ -175,6 +176,7 @@ pub(super) fn plain_persona() -> Persona {
         name: "a".parse().unwrap(),
         version: Version(1),
         revision: Revision(1),
+        size: 4,
         digest: Digest::of(b"# A\n"),
         create_time: Timestamp(0),
         actor: Principal::anonymous(),

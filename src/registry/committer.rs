@@ -78,14 +78,14 @@ impl Committer {
                         if view == self.shared.view().number {
                             self.heal();
                         }
-                        drop(done.send(()));
+                        done.send(()).ok();
                     }
                     Command::Tick => self.tick(),
                     Command::Close(done) => {
                         commands.close();
                         self.finish();
                         drop(self);
-                        drop(done.send(()));
+                        done.send(()).ok();
                         return;
                     }
                 }
@@ -152,7 +152,7 @@ impl Committer {
         }
         let head = self.last.revision;
         for ((_, reply), decision) in group.into_iter().zip(decided) {
-            drop(reply.send(decision.map(|answer| (answer, head))));
+            reply.send(decision.map(|answer| (answer, head))).ok();
         }
     }
 
@@ -207,7 +207,7 @@ impl Committer {
                 Some(_) => Err(refusal()),
                 None => Ok(verdict.answer),
             });
-            drop(reply.send(answer.map(|answer| (answer, self.last.revision))));
+            reply.send(answer.map(|answer| (answer, self.last.revision))).ok();
         }
     }
 
@@ -323,6 +323,6 @@ pub(super) fn write_checkpoint(
 
 fn answer_all(group: Vec<Waiting>, error: &Error) {
     for (_, reply) in group {
-        drop(reply.send(Err(error.clone())));
+        reply.send(Err(error.clone())).ok();
     }
 }

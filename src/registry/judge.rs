@@ -250,6 +250,7 @@ impl Judge<'_> {
             message: proposal.message.clone(),
             origin,
             derived: draft.derived.clone(),
+            size: u32::try_from(draft.content.len()).unwrap_or(u32::MAX),
             content: draft.content.clone(),
         };
         let created = head.is_none_or(|head| head.live.is_none());

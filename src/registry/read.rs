@@ -8,7 +8,7 @@ use super::committer::Command;
 use super::token::{Binding, PageToken, ResumeToken};
 use super::watch::Selection;
 use super::{Error, Registry};
-use crate::domain::{Caller, Etag, Name, Namespace, Persona, Revision, StoreId, Version, limits};
+use crate::domain::{Caller, Etag, Name, Namespace, Persona, Revision, StoreId, Version, View, limits};
 use crate::store::{Store, StoreError};
 
 /// How new an answer must be.
@@ -27,8 +27,8 @@ pub struct Get {
     pub name: Name,
     /// Which version; none: the newest of a live persona.
     pub version: Option<Version>,
-    /// Whether the document is wanted.
-    pub with_content: bool,
+    /// How much of the persona is wanted.
+    pub view: View,
     /// What the caller has.
     pub if_none_match: Option<Etag>,
     /// How new the answer must be.
@@ -51,8 +51,8 @@ pub struct BatchGet {
     pub namespace: Namespace,
     /// What they are, each once, at most [`limits::BATCH_GET_NAMES`].
     pub names: Vec<Name>,
-    /// Whether the documents are wanted.
-    pub with_content: bool,
+    /// How much of each is wanted.
+    pub view: View,
     /// How new the answer must be.
     pub freshness: Freshness,
 }
@@ -66,8 +66,8 @@ pub struct List {
     pub page_size: usize,
     /// Where the page begins.
     pub page_token: String,
-    /// Whether the documents are wanted.
-    pub with_content: bool,
+    /// How much of each is wanted.
+    pub view: View,
     /// How new the listing must be.
     pub freshness: Freshness,
 }
@@ -91,9 +91,9 @@ impl Registry {
     pub async fn get(&self, _caller: &Caller, get: Get) -> Result<Got, Error> {
         let revision = self.fresh(get.freshness)?;
         let read = |store: &Store| match get.version {
-            None => store.at(&get.namespace, &get.name, revision, get.with_content),
+            None => store.at(&get.namespace, &get.name, revision, get.view),
             Some(version) => match store.version(&get.namespace, &get.name, version)? {
-                Some(row) if row <= revision => store.row(&get.namespace, &get.name, row, get.with_content),
+                Some(row) if row <= revision => store.row(&get.namespace, &get.name, row, get.view),
                 _ => Ok(None),
             },
         };
@@ -112,21 +112,24 @@ impl Registry {
         &self,
         _caller: &Caller,
         batch: BatchGet,
-        size: fn(&Persona, bool) -> usize,
+        size: fn(&Persona, View) -> usize,
     ) -> Result<(Revision, Vec<Persona>), Error> {
         let revision = self.fresh(batch.freshness)?;
         let found = self
             .blocking(move |store| {
-                let BatchGet { namespace, names, with_content, .. } = &batch;
+                let BatchGet { namespace, names, view, .. } = &batch;
                 let (mut personas, mut missing, mut bytes, mut fit) = (Vec::new(), Vec::new(), 0, 0);
                 for name in names {
-                    match store.at(namespace, name, revision, *with_content)? {
+                    match store.at(namespace, name, revision, *view)? {
                         None => missing.push(name.clone()),
                         Some(persona) => {
-                            bytes += size(&persona, *with_content);
+                            bytes += size(&persona, *view);
                             if bytes <= limits::RESPONSE_BYTES - RESPONSE_SLACK {
                                 fit += 1;
                                 personas.push(persona);
+                            } else {
+                                // What stands behind the first that does not fit does not count as fitting.
+                                bytes = limits::RESPONSE_BYTES;
                             }
                         }
                     }
@@ -148,7 +151,7 @@ impl Registry {
         &self,
         _caller: &Caller,
         list: List,
-        size: fn(&Persona, bool) -> usize,
+        size: fn(&Persona, View) -> usize,
     ) -> Result<Listing, Error> {
         let head = self.fresh(list.freshness)?;
         let binding = list_binding(&list);
@@ -171,13 +174,13 @@ impl Registry {
             let listed = store.list(list.namespace.as_ref(), from, revision, list.page_size + 1)?;
             let mut more = listed.len() > list.page_size;
             for one in listed.iter().take(list.page_size) {
-                let row = store.row(&one.namespace, &one.name, one.revision, list.with_content)?;
+                let row = store.row(&one.namespace, &one.name, one.revision, list.view)?;
                 let missing = || StoreError::Damaged {
                     key: format!("{}/{}", one.namespace, one.name),
                     problem: "its row is not there".to_owned(),
                 };
                 let persona = row.ok_or_else(missing)?;
-                bytes += size(&persona, list.with_content);
+                bytes += size(&persona, list.view);
                 if bytes > limits::PAGE_BYTES && !personas.is_empty() {
                     more = true;
                     break;
@@ -267,7 +270,7 @@ fn list_binding(list: &List) -> Binding {
     Binding::of(&[
         b"list",
         list.namespace.as_ref().map_or("-", Namespace::as_str).as_bytes(),
-        &[u8::from(list.with_content)],
+        &[u8::from(list.view == View::Full)],
         &store_id,
         &min,
     ])

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::token::{Binding, ResumeToken};
 use super::{Error, Registry};
-use crate::domain::{Caller, Change, Name, Namespace, Persona, Revision, Timestamp, Version, limits};
+use crate::domain::{Caller, Change, Name, Namespace, Persona, Revision, Timestamp, Version, View, limits};
 use crate::store::{LogEntry, LogKind, StoreError};
 
 /// One message carries about this many bytes of documents: bounds what a stalled stream holds.
@@ -76,8 +76,8 @@ pub struct WatchRequest {
     pub start: Start,
     /// What to do when behind.
     pub mode: Mode,
-    /// Whether documents are wanted.
-    pub with_content: bool,
+    /// How much of each persona is wanted.
+    pub view: View,
     /// How often to tell how far it is.
     pub progress_interval: Duration,
 }
@@ -252,7 +252,7 @@ impl Watch {
         after: Option<(Namespace, Name)>,
         count: u64,
     ) -> Result<(Event, String), Error> {
-        let (selection, with_content) = (self.request.selection.clone(), self.request.with_content);
+        let (selection, view) = (self.request.selection.clone(), self.request.view);
         let (personas, last) = self
             .registry
             .blocking(move |store| {
@@ -267,7 +267,7 @@ impl Watch {
                         if !selection.takes(&one.namespace, &one.name) {
                             continue;
                         }
-                        let row = store.row(&one.namespace, &one.name, one.revision, with_content)?;
+                        let row = store.row(&one.namespace, &one.name, one.revision, view)?;
                         let persona = row.ok_or_else(|| lost(&one.namespace, &one.name))?;
                         bytes += persona.content.len() + 512;
                         personas.push(persona);
@@ -340,14 +340,14 @@ impl Watch {
             Some(commits) => {
                 let entries = commits.iter().map(|commit| {
                     let changes = commit.changes.iter().filter(|one| self.takes(one.namespace(), one.name()));
-                    (commit.revision, commit.time, changes.map(from_commit).collect::<Vec<_>>())
+                    (commit.revision, commit.time, changes.map(pending).collect::<Vec<_>>())
                 });
                 entries.collect::<Vec<_>>()
             }
             None => {
                 let after = self.cursor;
                 let entries = self.registry.blocking(move |store| store.log(after, head, limit)).await?;
-                entries.into_iter().map(|entry| self.from_log(entry)).collect()
+                entries.into_iter().map(|entry| self.read_log(entry)).collect()
             }
         };
         let Some((last, time)) = stretch.last().map(|(revision, time, _)| (*revision, *time)) else {
@@ -380,7 +380,7 @@ impl Watch {
         self.request.selection.takes(namespace, name)
     }
 
-    fn from_log(&self, entry: LogEntry) -> (Revision, Timestamp, Vec<PendingChange>) {
+    fn read_log(&self, entry: LogEntry) -> (Revision, Timestamp, Vec<PendingChange>) {
         let revision = entry.revision;
         let changes = entry.changes.into_iter().filter(|change| self.takes(&change.namespace, &change.name));
         let changes = changes.map(|change| PendingChange {
@@ -421,9 +421,9 @@ impl Watch {
             }
             (_, Some(persona)) => persona,
             (_, None) => {
-                let with_content = self.request.with_content;
+                let view = self.request.view;
                 let read = move |store: &crate::store::Store| {
-                    let row = store.row(&namespace, &name, revision, with_content)?;
+                    let row = store.row(&namespace, &name, revision, view)?;
                     row.ok_or_else(|| lost(&namespace, &name))
                 };
                 Arc::new(self.registry.blocking(read).await?)
@@ -436,7 +436,7 @@ impl Watch {
     }
 }
 
-fn from_commit(change: &Change) -> PendingChange {
+fn pending(change: &Change) -> PendingChange {
     let (kind, version, revision, persona) = match change {
         Change::Put { created, persona } => {
             let kind = if *created { LogKind::Created } else { LogKind::Updated };

@@ -9,7 +9,7 @@ use super::rows::{self, AppliedRow, HeadRow, LogRow, Row, RowKind};
 use super::sled::Table;
 use super::{Applied, Head, Store, StoreError, keys};
 use crate::domain::{
-    Digest, Name, Namespace, Persona, RequestKey, RequestRecord, Revision, SourceId, Timestamp, Version,
+    Digest, Name, Namespace, Persona, RequestKey, RequestRecord, Revision, SourceId, Timestamp, Version, View,
 };
 use crate::record;
 
@@ -90,10 +90,10 @@ impl Store {
         namespace: &Namespace,
         name: &Name,
         at: Revision,
-        with_content: bool,
+        view: View,
     ) -> Result<Option<Persona>, StoreError> {
         let Some(revision) = self.live_row(namespace, name, at)? else { return Ok(None) };
-        self.row(namespace, name, revision, with_content)
+        self.row(namespace, name, revision, view)
     }
 
     /// Revision of the row that was live at a revision.
@@ -133,12 +133,12 @@ impl Store {
         namespace: &Namespace,
         name: &Name,
         revision: Revision,
-        with_content: bool,
+        view: View,
     ) -> Result<Option<Persona>, StoreError> {
         let key = keys::row(namespace, name, revision);
         let Some(value) = self.tables.get(Table::Rows, &key)? else { return Ok(None) };
         let RowKind::Put(meta) = decode_row(&key, &value)? else { return Ok(None) };
-        let content = if with_content {
+        let content = if view == View::Full {
             let missing = || StoreError::damaged(&key, "the document is not there");
             self.tables.get(Table::Contents, &key)?.ok_or_else(missing)?
         } else {

@@ -1,5 +1,13 @@
 //! The contract's messages and the conversions between them and the domain, shared by server and client.
 
+mod diagnostic;
+mod persona;
+
+pub use diagnostic::diagnostics;
+pub use persona::{
+    dialect, dialect_reason, header, number, persona, profile, read_dialect, read_profile, timestamp,
+};
+
 /// The generated messages, clients and servers of `persona.registry.v1`.
 #[allow(
     missing_docs,

@@ -1,0 +1,127 @@
+//! A response body under guard: a deadline, a panic or a reader that stopped reading ends it in order, and its
+//! end is logged.
+
+use std::future::Future as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, Sleep};
+
+use super::stall::{self, Guard};
+use super::{Explain, Failure};
+
+/// A body that ends in order whatever its code or its reader does.
+pub struct GuardedBody<B> {
+    inner: B,
+    deadline: Option<Pin<Box<Sleep>>>,
+    explain: Explain,
+    span: tracing::Span,
+    started: Instant,
+    /// Tells the stream's task when the reader does not take what it was given.
+    guard: Option<Guard>,
+    state: State,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    Streaming,
+    /// With this `grpc-status`.
+    Ended(String),
+}
+
+impl<B: Body> GuardedBody<B> {
+    pub(super) fn new(
+        inner: B,
+        headers: &HeaderMap,
+        deadline: Option<Instant>,
+        explain: Explain,
+        span: tracing::Span,
+        started: Instant,
+    ) -> Self {
+        let state = headers.get("grpc-status").map_or(State::Streaming, ended);
+        // A body that is all there needs no timer.
+        let deadline = deadline.filter(|_| !inner.is_end_stream());
+        let deadline = deadline.map(|at| Box::pin(tokio::time::sleep_until(at)));
+        Self { inner, deadline, explain, span, started, guard: stall::current(), state }
+    }
+}
+
+fn ended(status: &HeaderValue) -> State {
+    State::Ended(String::from_utf8_lossy(status.as_bytes()).into_owned())
+}
+
+impl<B> GuardedBody<B> {
+    fn fail<E>(&mut self, failure: &Failure) -> Poll<Option<Result<Frame<Bytes>, E>>> {
+        self.span.in_scope(|| tracing::warn!(?failure, "the stream ended at the edge"));
+        let trailers = (self.explain)(failure);
+        self.state = trailers.get("grpc-status").map_or(State::Ended(String::new()), ended);
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for GuardedBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = &mut *self;
+        if let Some(guard) = &this.guard {
+            // Asked for more, so the reader has room.
+            guard.disarm();
+        }
+        if this.state != State::Streaming && this.inner.is_end_stream() {
+            return Poll::Ready(None);
+        }
+        if let Some(deadline) = &mut this.deadline
+            && deadline.as_mut().poll(context).is_ready()
+            && this.state == State::Streaming
+        {
+            return this.fail(&Failure::DeadlineExpired);
+        }
+        if matches!(this.state, State::Ended(_)) {
+            return Poll::Ready(None);
+        }
+        let span = this.span.clone();
+        let polled = span
+            .in_scope(|| catch_unwind(AssertUnwindSafe(|| Pin::new(&mut this.inner).poll_frame(context))));
+        let Ok(polled) = polled else { return this.fail(&Failure::Panicked) };
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(trailers) = frame.trailers_ref() {
+                    this.state = trailers.get("grpc-status").map_or(State::Ended(String::new()), ended);
+                } else if let Some(guard) = &this.guard {
+                    guard.arm();
+                }
+            }
+            Poll::Ready(_) => this.state = State::Ended(String::new()),
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl<B> Drop for GuardedBody<B> {
+    fn drop(&mut self) {
+        let status = match &self.state {
+            State::Ended(status) => status.as_str(),
+            State::Streaming => "cut",
+        };
+        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.span.in_scope(|| tracing::info!(grpc_status = status, micros, "done"));
+    }
+}

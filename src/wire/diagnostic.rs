@@ -1,0 +1,71 @@
+//! Diagnostics, from the domain to the wire, with lines and columns counted in the submitted bytes.
+
+use super::pb;
+use crate::diagnostic::{Applicability, Diagnostic, LineIndex, Severity, Span};
+
+/// Diagnostics of one document.
+#[must_use]
+pub fn diagnostics(found: &[Diagnostic], content: &[u8]) -> Vec<pb::Diagnostic> {
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let lines = LineIndex::new(content);
+    found.iter().map(|one| diagnostic(one, &lines)).collect()
+}
+
+fn diagnostic(found: &Diagnostic, lines: &LineIndex<'_>) -> pb::Diagnostic {
+    let labels = found.labels.iter().map(|label| pb::diagnostic::Label {
+        span: Some(span(label.span, lines)),
+        message: label.message.clone(),
+    });
+    let fixes = found.fixes.iter().map(|fix| pb::Fix {
+        title: fix.title.clone(),
+        applicability: applicability(fix.applicability).into(),
+        edits: fix
+            .edits
+            .iter()
+            .map(|edit| pb::fix::Edit { span: Some(span(edit.span, lines)), text: edit.text.clone() })
+            .collect(),
+    });
+    pb::Diagnostic {
+        code: found.code.as_str().to_owned(),
+        name: found.code.name().to_owned(),
+        severity: severity(found.severity).into(),
+        message: found.message.clone(),
+        span: Some(span(found.span, lines)),
+        labels: labels.collect(),
+        help: found.help.clone().unwrap_or_default(),
+        fixes: fixes.collect(),
+        field: found.field.clone().unwrap_or_default(),
+        blocks_storing: found.blocks_storing(),
+    }
+}
+
+fn span(span: Span, lines: &LineIndex<'_>) -> pb::Span {
+    let (start, end) = (lines.position(span.start), lines.position(span.end));
+    let int = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    pb::Span {
+        start: i32::try_from(span.start).unwrap_or(i32::MAX),
+        end: i32::try_from(span.end).unwrap_or(i32::MAX),
+        start_line: int(start.line),
+        start_column: int(start.column),
+        end_line: int(end.line),
+        end_column: int(end.column),
+    }
+}
+
+const fn severity(severity: Severity) -> pb::Severity {
+    match severity {
+        Severity::Info => pb::Severity::Info,
+        Severity::Warning => pb::Severity::Warning,
+        Severity::Error => pb::Severity::Error,
+    }
+}
+
+const fn applicability(applicability: Applicability) -> pb::fix::Applicability {
+    match applicability {
+        Applicability::Safe => pb::fix::Applicability::Safe,
+        Applicability::Unsafe => pb::fix::Applicability::Unsafe,
+        Applicability::DisplayOnly => pb::fix::Applicability::DisplayOnly,
+    }
+}
