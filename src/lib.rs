@@ -14,3 +14,5 @@ pub mod registry;
 pub mod wire;
 pub mod edge;
 pub mod grpc;
+pub mod client;
+pub mod cli;

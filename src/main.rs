@@ -1,3 +1,19 @@
-//! The binary `persona`.
+//! The binary `persona`: parse, run, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use persona_registry::cli;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = cli::Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime does not start; is the number of threads limited?")?;
+    let code = runtime.block_on(cli::run(arguments));
+    // A read of stdin that is still blocked must not keep the process alive.
+    runtime.shutdown_background();
+    Ok(ExitCode::from(code))
+}

@@ -12,6 +12,8 @@
     reason = "tests may"
 )]
 
+mod cli;
+mod client;
 mod corpus;
 mod disk_full;
 mod documents;

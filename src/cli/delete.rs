@@ -1,0 +1,104 @@
+//! `persona delete`: the persona goes, its versions stay readable by number.
+
+use clap::ValueEnum;
+
+use super::remote::{Remote, explained};
+use super::{Failure, Outcome, Output, shape};
+use crate::domain::{Etag, Name, Namespace};
+use crate::wire::pb;
+
+/// Delete a persona; its versions stay readable by number
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Which persona
+    name: Name,
+
+    /// Where it lives
+    #[arg(short, long, default_value = "default")]
+    namespace: Namespace,
+
+    /// Delete only if this is still the persona's etag
+    #[arg(long)]
+    etag: Option<Etag>,
+
+    /// Why it goes
+    #[arg(short, long, default_value = "", hide_default_value = true)]
+    message: String,
+
+    /// Idempotency key: repeated within 24 hours it answers the first outcome [default: a new one]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    request_id: String,
+
+    /// Say what would happen and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// What to print
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: Form,
+
+    #[command(flatten)]
+    remote: Remote,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  persona delete backend_developer -m 'split into api_developer and data_engineer'
+  persona delete backend_developer --dry-run
+  persona delete backend_developer --etag 3-9f86d081884c7d65";
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Form {
+    /// One line for people
+    Text,
+    /// One line of JSON
+    Json,
+}
+
+pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
+    let client = args.remote.connect().await?;
+    let request = pb::DeletePersonaRequest {
+        namespace: args.namespace.to_string(),
+        name: args.name.to_string(),
+        etag: args.etag.map(|etag| etag.to_string()).unwrap_or_default(),
+        message: args.message.clone(),
+        request_id: args.request_id.clone(),
+        validate_only: args.dry_run,
+    };
+    let response = match client.delete(request).await {
+        Ok(response) => response,
+        Err(error) => {
+            return Err(explained(error, &client, args.namespace.as_str(), args.name.as_str()).await);
+        }
+    };
+    match args.output {
+        Form::Text => out.line(&told(&response, args.dry_run))?,
+        Form::Json => out.json(&shape::Deleted::new(&response, args.dry_run))?,
+    }
+    Ok(Outcome::Done)
+}
+
+fn told(response: &pb::DeletePersonaResponse, dry_run: bool) -> String {
+    let pb::DeletePersonaResponse { name, version, revision, replayed, .. } = response;
+    match (dry_run, replayed) {
+        (true, _) => format!("would delete {name} (last version {version})"),
+        (false, true) => format!("deleted {name} (last version {version}) at revision {revision} already"),
+        (false, false) => format!("deleted {name} (last version {version}) at revision {revision}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_outcome_is_one_line() {
+        let mut response =
+            pb::DeletePersonaResponse { name: "a".to_owned(), version: 3, revision: 9, ..Default::default() };
+        assert_eq!(told(&response, false), "deleted a (last version 3) at revision 9");
+        assert_eq!(told(&response, true), "would delete a (last version 3)");
+        response.replayed = true;
+        assert_eq!(told(&response, false), "deleted a (last version 3) at revision 9 already");
+    }
+}

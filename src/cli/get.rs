@@ -1,0 +1,73 @@
+//! `persona get`: one persona, byte for byte unless asked otherwise.
+
+use clap::ValueEnum;
+
+use super::remote::{Remote, explained};
+use super::{Failure, Outcome, Output, shape};
+use crate::domain::{Name, Namespace};
+use crate::wire::pb;
+
+/// Print a persona: its Markdown byte for byte, or its data as JSON
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Which persona
+    name: Name,
+
+    /// Where it lives
+    #[arg(short, long, default_value = "default")]
+    namespace: Namespace,
+
+    /// An older version, also of a deleted persona [default: the newest]
+    #[arg(long = "version", value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    number: Option<i64>,
+
+    /// What to print
+    #[arg(short, long, value_enum, default_value = "markdown")]
+    output: Form,
+
+    #[command(flatten)]
+    remote: Remote,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  persona get backend_developer > backend_developer.md
+  persona get backend_developer --version 2 -o body
+  persona get backend_developer -o json | jq -r .etag";
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Form {
+    /// The document as it was put, nothing added
+    Markdown,
+    /// One line of JSON: what was read from the document, and the document
+    Json,
+    /// The document without its front matter: the system prompt
+    Body,
+}
+
+pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
+    let client = args.remote.connect().await?;
+    let request = pb::GetPersonaRequest {
+        namespace: args.namespace.to_string(),
+        name: args.name.to_string(),
+        selector: args.number.map(pb::get_persona_request::Selector::Version),
+        view: pb::PersonaView::Full.into(),
+        ..Default::default()
+    };
+    let persona = match client.get(request).await {
+        Ok(persona) => persona,
+        Err(error) => {
+            return Err(explained(error, &client, args.namespace.as_str(), args.name.as_str()).await);
+        }
+    };
+    match args.output {
+        Form::Markdown => {
+            out.bytes(persona.front_matter.as_bytes())?;
+            out.bytes(persona.body.as_bytes())?;
+        }
+        Form::Body => out.bytes(persona.body.as_bytes())?,
+        Form::Json => out.json(&shape::Whole::from(persona))?,
+    }
+    Ok(Outcome::Done)
+}

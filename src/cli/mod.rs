@@ -1,0 +1,132 @@
+//! The command line: one command a file; data on stdout, words on stderr, exit codes in one match (`exit`).
+
+mod delete;
+mod exit;
+mod get;
+mod list;
+mod output;
+mod put;
+mod remote;
+mod report;
+mod serve;
+mod shape;
+mod status;
+mod table;
+mod validate;
+mod walk;
+mod watch;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::{Failure, Outcome};
+pub use output::Output;
+
+/// A registry for AI agent personas: Markdown with YAML front matter, validated, versioned and streamed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "persona",
+    version,
+    max_term_width = 110,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = AFTER_HELP
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done; for `validate`: nothing at or above --fail-on
+  1  findings, or the registry said no: not found, exists already, etag differs, document refused
+  2  wrong usage, input or output failed, no registry answers, or the registry has a fault
+
+Examples:
+  persona serve --personas personas         serve a folder of personas on 127.0.0.1:50051
+  persona validate personas                 judge files without a registry
+  persona put personas/backend_developer.md
+  persona get backend_developer > prompt.md
+  persona watch                             follow every change";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Validate(validate::Args),
+    Get(get::Args),
+    List(list::Args),
+    Put(put::Args),
+    Delete(delete::Args),
+    Watch(watch::Args),
+    Status(status::Args),
+}
+
+/// Runs what the command line asks for, tells of a failure on stderr and answers the exit code.
+pub async fn run(cli: Cli) -> u8 {
+    let mut out = Output::of_process();
+    let result = match cli.command {
+        Command::Serve(args) => serve::run(args, &mut out).await,
+        Command::Validate(args) => validate::run(&args, &mut out),
+        Command::Get(args) => get::run(&args, &mut out).await,
+        Command::List(args) => list::run(&args, &mut out).await,
+        Command::Put(args) => put::run(&args, &mut out).await,
+        Command::Delete(args) => delete::run(&args, &mut out).await,
+        Command::Watch(args) => watch::run(&args, &mut out).await,
+        Command::Status(args) => status::run(&args, &mut out).await,
+    };
+    if let Err(failure) = &result {
+        failure.tell(&mut out);
+    }
+    exit::code(&result)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_hold_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_examples() {
+        for command in Cli::command().get_subcommands() {
+            // The server's own file brings its help.
+            if command.get_name() != "serve" {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Examples:"), "{}", command.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn usage_errors_are_found_before_anything_runs() {
+        for bad in [
+            &["persona", "get"][..],
+            &["persona", "get", "Backend Developer"],
+            &["persona", "get", "a", "--version", "0"],
+            &["persona", "get", "a", "--server", "ftp://x"],
+            &["persona", "put", "a.md", "--etag", "1-0123456789abcdef", "--create-only"],
+            &["persona", "put", "a.md", "--dialect", "latin"],
+            &["persona", "watch", "--from-now", "--resume", "token"],
+            &["persona", "validate", "--fail-on", "sometimes"],
+        ] {
+            assert_eq!(Cli::try_parse_from(bad).map_err(|error| error.exit_code()).err(), Some(2), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn every_namespace_is_asked_for_by_a_dash() {
+        for good in [
+            &["persona", "list", "--namespace", "-"][..],
+            &["persona", "watch", "a", "b", "--namespace", "-", "--every-version", "-o", "json"],
+            &["persona", "put", "-", "-m", "why"],
+            &["persona", "validate", "-", "--stdin-filename", "agents/x.md"],
+        ] {
+            assert!(Cli::try_parse_from(good).is_ok(), "{good:?}");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The only door to stdout and stderr: data and words, colours on terminals only, a closed pipe without a panic.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use serde::Serialize;
+
+use super::Failure;
+
+/// Where a command writes.
+pub struct Output {
+    data: Box<dyn Write + Send>,
+    words: Box<dyn Write + Send>,
+    data_colour: bool,
+    words_colour: bool,
+    width: Option<usize>,
+    #[cfg(test)]
+    kept: (Kept, Kept),
+}
+
+const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[1;33m";
+const CYAN: &str = "\x1b[1;36m";
+const BOLD: &str = "\x1b[1m";
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Output").field("width", &self.width).finish_non_exhaustive()
+    }
+}
+
+impl Output {
+    /// The process's own stdout and stderr.
+    #[must_use]
+    pub fn of_process() -> Self {
+        // https://no-color.org: set and not empty.
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let (stdout, stderr) = (io::stdout(), io::stderr());
+        let width = stdout
+            .is_terminal()
+            .then(|| rustix::termios::tcgetwinsize(&stdout).ok())
+            .flatten()
+            .map(|size| usize::from(size.ws_col))
+            .filter(|columns| *columns > 0);
+        Self {
+            data_colour: wanted && stdout.is_terminal(),
+            words_colour: wanted && stderr.is_terminal(),
+            data: Box::new(stdout),
+            words: Box::new(stderr),
+            width,
+            #[cfg(test)]
+            kept: Default::default(),
+        }
+    }
+
+    /// Columns of the terminal that data goes to; none when it is no terminal.
+    #[must_use]
+    pub fn width(&self) -> Option<usize> {
+        self.width
+    }
+
+    /// Whether data may be coloured.
+    #[must_use]
+    pub fn colours_data(&self) -> bool {
+        self.data_colour
+    }
+
+    /// Whether words may be coloured.
+    #[must_use]
+    pub fn colours_words(&self) -> bool {
+        self.words_colour
+    }
+
+    /// Writes data as it is, adding nothing.
+    ///
+    /// # Errors
+    /// When stdout takes no more.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.data.write_all(bytes).and_then(|()| self.data.flush()).map_err(|source| match source.kind() {
+            io::ErrorKind::BrokenPipe => Failure::PipeClosed,
+            _ => Failure::Io { what: "cannot write to stdout".to_owned(), source },
+        })
+    }
+
+    /// Writes one line of data.
+    ///
+    /// # Errors
+    /// When stdout takes no more.
+    pub fn line(&mut self, line: &str) -> Result<(), Failure> {
+        self.bytes(format!("{line}\n").as_bytes())
+    }
+
+    /// Writes one line of JSON.
+    ///
+    /// # Errors
+    /// When stdout takes no more.
+    pub fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let mut line = serde_json::to_vec(value)
+            .map_err(|error| Failure::Io { what: "cannot write JSON".to_owned(), source: error.into() })?;
+        line.push(b'\n');
+        self.bytes(&line)
+    }
+
+    /// Says a line to the person. There is nobody to tell when stderr is closed.
+    pub fn say(&mut self, line: &str) {
+        let _ = writeln!(self.words, "{line}");
+    }
+
+    /// Says what went wrong; `mark` is a reason or rule, or empty.
+    pub fn error(&mut self, mark: &str, message: &str) {
+        self.titled(RED, "error", mark, message);
+    }
+
+    /// Says what looks wrong.
+    pub fn warning(&mut self, message: &str) {
+        self.titled(YELLOW, "warning", "", message);
+    }
+
+    /// Says what to do next.
+    pub fn help(&mut self, message: &str) {
+        self.titled(CYAN, "  help", "", message);
+    }
+
+    /// Says what may be good to know.
+    pub fn note(&mut self, message: &str) {
+        self.titled(BOLD, "  note", "", message);
+    }
+
+    fn titled(&mut self, colour: &str, title: &str, mark: &str, message: &str) {
+        let mark = if mark.is_empty() { String::new() } else { format!("[{mark}]") };
+        let (on, off) = if self.words_colour { (colour, "\x1b[0m") } else { ("", "") };
+        let message = printable(message);
+        self.say(&format!("{on}{title}{mark}{off}: {message}"));
+    }
+}
+
+/// Text of a stranger made safe for a terminal: control characters, line ends included, become visible escapes.
+pub(super) fn printable(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || is_bidi_control(character) {
+            safe.extend(character.escape_default());
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
+fn is_bidi_control(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+}
+
+#[cfg(test)]
+type Kept = std::sync::Arc<std::sync::Mutex<Vec<u8>>>;
+
+#[cfg(test)]
+mod captured {
+    use super::*;
+
+    struct Into(Kept);
+
+    impl Write for Into {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Output {
+        pub(crate) fn captured() -> Self {
+            let kept: (Kept, Kept) = Default::default();
+            Self {
+                data: Box::new(Into(kept.0.clone())),
+                words: Box::new(Into(kept.1.clone())),
+                data_colour: false,
+                words_colour: false,
+                width: None,
+                kept,
+            }
+        }
+
+        pub(crate) fn data(&self) -> String {
+            String::from_utf8(self.kept.0.lock().unwrap().clone()).unwrap()
+        }
+
+        pub(crate) fn words(&self) -> String {
+            String::from_utf8(self.kept.1.lock().unwrap().clone()).unwrap()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_stranger_moves_the_cursor() {
+        assert_eq!(printable("a\x1b[2Jb\nc\u{202e}d é 漢"), "a\\u{1b}[2Jb\\nc\\u{202e}d é 漢");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_told_apart() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut out = Output { data: Box::new(Closed), ..Output::captured() };
+        assert!(matches!(out.line("x"), Err(Failure::PipeClosed)));
+    }
+}

@@ -1,0 +1,203 @@
+//! `persona put`: stores a document, and shows all that is wrong with one that is refused.
+
+use clap::ValueEnum;
+
+use super::remote::{Remote, Source};
+use super::{Failure, Outcome, Output, report, shape, walk};
+use crate::client::{Client, words};
+use crate::document::{Input, NameSource, parse};
+use crate::domain::{Dialect, DialectReason, Etag, Name, Namespace, Profile};
+use crate::wire::pb;
+
+/// Store a persona: create it or give it a new version
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The document; `-` for stdin
+    #[arg(value_name = "FILE|-")]
+    file: Source,
+
+    /// Its name; where the document has one they must be equal [default: the document's]
+    #[arg(long)]
+    name: Option<Name>,
+
+    /// Where it shall live; made by its first put
+    #[arg(short, long, default_value = "default")]
+    namespace: Namespace,
+
+    /// The kind of file [default: found by path and keys]
+    #[arg(long)]
+    dialect: Option<Dialect>,
+
+    /// How strictly sections are judged: plain, structured or strict [default: inferred]
+    #[arg(long)]
+    profile: Option<Profile>,
+
+    /// Put only if this is still the persona's etag
+    #[arg(long, conflicts_with = "create_only")]
+    etag: Option<Etag>,
+
+    /// Put only if there is no such persona
+    #[arg(long)]
+    create_only: bool,
+
+    /// What this change is about
+    #[arg(short, long, default_value = "", hide_default_value = true)]
+    message: String,
+
+    /// Idempotency key: repeated within 24 hours it answers the first outcome [default: a new one]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    request_id: String,
+
+    /// Say what would happen and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// What to print
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: Form,
+
+    #[command(flatten)]
+    remote: Remote,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  persona put personas/backend_developer.md -m 'prefer let-else'
+  persona put draft.md --dry-run
+  persona put backend_developer.md --etag 3-9f86d081884c7d65
+  generate | persona put - --name backend_developer --create-only";
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Form {
+    /// One line for people
+    Text,
+    /// One line of JSON
+    Json,
+}
+
+pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
+    let content = walk::read(&args.file)?;
+    let path = match &args.file {
+        Source::Stdin => String::new(),
+        Source::Path(path) => walk::slashed(path),
+    };
+    let hints = Hints::of(args, &content, &path);
+    let client = args.remote.connect().await?;
+    let request = pb::PutPersonaRequest {
+        namespace: args.namespace.to_string(),
+        name: hints.name.map(|name| name.to_string()).unwrap_or_default(),
+        content: content.clone().into(),
+        dialect: words::dialect_to_wire(hints.dialect).into(),
+        profile: words::profile_to_wire(args.profile).into(),
+        etag: args.etag.map(|etag| etag.to_string()).unwrap_or_default(),
+        create_only: args.create_only,
+        message: args.message.clone(),
+        request_id: args.request_id.clone(),
+        validate_only: args.dry_run,
+    };
+    let shown = report::shown(&path);
+    let response = match client.put(request.clone()).await {
+        Ok(response) => response,
+        Err(error) => {
+            if error.reason() == Some(pb::ErrorReason::PersonaInvalid) {
+                show_findings(&client, &request, &path, out).await;
+            }
+            return Err(error.into());
+        }
+    };
+    report::show(shown, &content, &response.diagnostics, out);
+    match args.output {
+        Form::Text => out.line(&told(&response, args.dry_run))?,
+        Form::Json => out.json(&shape::Put::new(&response, args.dry_run))?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// What the path tells and the request cannot: it carries the bytes alone.
+struct Hints {
+    name: Option<Name>,
+    dialect: Option<Dialect>,
+}
+
+impl Hints {
+    fn of(args: &Args, content: &[u8], path: &str) -> Self {
+        let path = Some(path).filter(|path| !path.is_empty());
+        let (document, _) = parse(&Input { content, path, dialect: args.dialect, profile: args.profile });
+        let by_path = document.dialect_reason == DialectReason::Path;
+        let named_by_path = document.name_source == NameSource::Path;
+        Self {
+            name: args.name.clone().or(document.name.filter(|_| named_by_path)),
+            dialect: args.dialect.or(Some(document.derived.dialect).filter(|_| by_path)),
+        }
+    }
+}
+
+/// Shows every finding: the refusal itself carries the first few only.
+async fn show_findings(client: &Client, put: &pb::PutPersonaRequest, path: &str, out: &mut Output) {
+    let request = pb::ValidatePersonaRequest {
+        content: put.content.clone(),
+        path: path.to_owned(),
+        dialect: put.dialect,
+        profile: put.profile,
+        name: put.name.clone(),
+        ..Default::default()
+    };
+    // The refusal is told in any case; this only adds to it.
+    if let Ok(judged) = client.validate(request).await {
+        report::show(report::shown(path), &put.content, &judged.diagnostics, out);
+    }
+}
+
+fn told(response: &pb::PutPersonaResponse, dry_run: bool) -> String {
+    let pb::PutPersonaResponse { name, version, revision, .. } = response;
+    // A deleted persona that comes back goes on counting: only version 1 is surely a first one.
+    let did = if *version == 1 { ("create", "created") } else { ("store", "stored") };
+    match (response.unchanged, response.replayed, dry_run) {
+        (true, _, _) => format!("unchanged {name} version {version} at revision {revision}"),
+        (false, true, _) => format!("{} {name} version {version} at revision {revision} already", did.1),
+        (false, false, true) => format!("would {} {name} version {version}", did.0),
+        (false, false, false) => format!("{} {name} version {version} at revision {revision}", did.1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(version: i64) -> pb::PutPersonaResponse {
+        pb::PutPersonaResponse {
+            name: "backend_developer".to_owned(),
+            version,
+            revision: 7,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn what_only_the_path_tells_is_sent_along() {
+        use clap::Parser as _;
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let args = Line::parse_from(["put", "x"]).args;
+        let hints = Hints::of(&args, b"---\ndescription: d\n---\n", ".github/agents/helper.agent.md");
+        assert_eq!(hints.dialect, Some(Dialect::Copilot));
+        assert_eq!(hints.name.map(|name| name.to_string()).as_deref(), Some("helper"));
+        let hints = Hints::of(&args, b"---\nname: a\ndescription: d\n---\n", "b.md");
+        assert_eq!((hints.dialect, hints.name), (None, None));
+    }
+
+    #[test]
+    fn the_outcome_is_one_line() {
+        assert_eq!(told(&response(1), false), "created backend_developer version 1 at revision 7");
+        assert_eq!(told(&response(2), false), "stored backend_developer version 2 at revision 7");
+        assert_eq!(told(&response(2), true), "would store backend_developer version 2");
+        let same = pb::PutPersonaResponse { unchanged: true, ..response(2) };
+        assert_eq!(told(&same, false), "unchanged backend_developer version 2 at revision 7");
+        let again = pb::PutPersonaResponse { replayed: true, ..response(1) };
+        assert_eq!(told(&again, false), "created backend_developer version 1 at revision 7 already");
+    }
+}

@@ -1,0 +1,97 @@
+//! The registry's status as JSON.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::moment;
+use crate::wire::pb;
+use crate::wire::pb::get_status_response::{Durability, WriteState};
+
+/// How the registry stands.
+#[derive(Debug, Serialize)]
+pub(in crate::cli) struct Registry {
+    pub(in crate::cli) store_id: String,
+    pub(in crate::cli) revision: i64,
+    pub(in crate::cli) server_version: String,
+    pub(in crate::cli) engine: String,
+    pub(in crate::cli) durability: &'static str,
+    pub(in crate::cli) write_state: &'static str,
+    pub(in crate::cli) start_time: Option<String>,
+    pub(in crate::cli) counts: Counts,
+    pub(in crate::cli) limits: BTreeMap<&'static str, i64>,
+}
+
+/// What there is.
+#[derive(Debug, Serialize)]
+pub(in crate::cli) struct Counts {
+    pub(in crate::cli) namespaces: i64,
+    pub(in crate::cli) personas: i64,
+    pub(in crate::cli) versions: i64,
+    pub(in crate::cli) watches: i64,
+}
+
+impl From<pb::GetStatusResponse> for Registry {
+    fn from(status: pb::GetStatusResponse) -> Self {
+        let durability = match status.durability() {
+            Durability::Unspecified => "unknown",
+            Durability::Strict => "strict",
+            Durability::Relaxed => "relaxed",
+        };
+        let write_state = match status.write_state() {
+            WriteState::Unspecified => "unknown",
+            WriteState::Writable => "writable",
+            WriteState::ReadOnly => "read_only",
+            WriteState::Full => "full",
+        };
+        let header = status.header.unwrap_or_default();
+        let counts = status.counts.unwrap_or_default();
+        Self {
+            store_id: header.store_id,
+            revision: header.revision,
+            server_version: status.server_version,
+            engine: status.engine,
+            durability,
+            write_state,
+            start_time: status.start_time.map(moment),
+            counts: Counts {
+                namespaces: counts.namespaces,
+                personas: counts.personas,
+                versions: counts.versions,
+                watches: counts.watches,
+            },
+            limits: status.limits.map(limits).unwrap_or_default(),
+        }
+    }
+}
+
+fn limits(limits: pb::get_status_response::Limits) -> BTreeMap<&'static str, i64> {
+    let mut all = BTreeMap::from([
+        ("document_bytes", limits.document_bytes),
+        ("front_matter_bytes", limits.front_matter_bytes),
+        ("front_matter_depth", limits.front_matter_depth),
+        ("front_matter_keys", limits.front_matter_keys),
+        ("outline_entries", limits.outline_entries),
+        ("outline_levels", limits.outline_levels),
+        ("name_bytes", limits.name_bytes),
+        ("description_bytes", limits.description_bytes),
+        ("message_bytes", limits.message_bytes),
+        ("labels", limits.labels),
+        ("label_key_bytes", limits.label_key_bytes),
+        ("label_value_bytes", limits.label_value_bytes),
+        ("batch_get_names", limits.batch_get_names),
+        ("page_size", limits.page_size),
+        ("page_bytes", limits.page_bytes),
+        ("response_bytes", limits.response_bytes),
+        ("request_bytes", limits.request_bytes),
+        ("status_bytes", limits.status_bytes),
+        ("watch_names", limits.watch_names),
+        ("watch_streams", limits.watch_streams),
+        ("request_id_bytes", limits.request_id_bytes),
+        ("watch_stretch", limits.watch_stretch),
+    ]);
+    if let Some(window) = limits.idempotency_window {
+        all.insert("idempotency_window_seconds", window.seconds);
+    }
+    all
+}

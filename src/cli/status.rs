@@ -1,0 +1,88 @@
+//! `persona status`: how the registry stands.
+
+use clap::ValueEnum;
+
+use super::remote::Remote;
+use super::shape::Registry;
+use super::{Failure, Outcome, Output};
+
+/// Show how the registry stands: store, revision, durability, counts and limits
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// What to print
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: Form,
+
+    #[command(flatten)]
+    remote: Remote,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  persona status
+  persona status -o json | jq .revision";
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Form {
+    /// Lines for people
+    Text,
+    /// One line of JSON, limits included
+    Json,
+}
+
+pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
+    let client = args.remote.connect().await?;
+    let registry = Registry::from(client.status().await?);
+    match args.output {
+        Form::Json => out.json(&registry)?,
+        Form::Text => {
+            for (key, value) in lines(&registry) {
+                out.line(&format!("{key:<11} {value}"))?;
+            }
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn lines(registry: &Registry) -> Vec<(&'static str, String)> {
+    let writes = match registry.write_state {
+        "read_only" => "refused: a sync failed; restart the registry once its disk is well",
+        "full" => "refused: the disk is full",
+        "writable" => "taken",
+        other => other,
+    };
+    let counts = &registry.counts;
+    vec![
+        ("store", registry.store_id.clone()),
+        ("revision", registry.revision.to_string()),
+        ("server", registry.server_version.clone()),
+        ("engine", format!("{} ({} durability)", registry.engine, registry.durability)),
+        ("since", registry.start_time.clone().unwrap_or_else(|| "-".to_owned())),
+        ("writes", writes.to_owned()),
+        ("namespaces", counts.namespaces.to_string()),
+        ("personas", format!("{} ({} versions)", counts.personas, counts.versions)),
+        ("watches", counts.watches.to_string()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::pb;
+
+    #[test]
+    fn a_read_only_registry_says_what_to_do() {
+        use pb::get_status_response::{Durability, WriteState};
+        let status = pb::GetStatusResponse {
+            header: Some(pb::ResponseHeader { store_id: "ab".to_owned(), revision: 7 }),
+            engine: "local".to_owned(),
+            durability: Durability::Strict.into(),
+            write_state: WriteState::ReadOnly.into(),
+            ..Default::default()
+        };
+        let lines = lines(&Registry::from(status));
+        assert!(lines.contains(&("engine", "local (strict durability)".to_owned())));
+        assert!(lines.iter().any(|(key, value)| *key == "writes" && value.contains("restart the registry")));
+    }
+}

@@ -1,0 +1,149 @@
+//! From paths to documents: folders walked, README-like files left out and counted, sizes capped before reading.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use ignore::WalkBuilder;
+
+use super::Failure;
+use super::remote::Source;
+use crate::domain::limits;
+
+/// What a walk over some paths found, sorted.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Files to look at.
+    pub(super) files: Vec<PathBuf>,
+    /// Files beside personas that are none.
+    pub(super) skipped: usize,
+}
+
+/// Files beside personas that are not personas, without extension and in lower case.
+const NOT_PERSONAS: &[&str] = &[
+    "readme",
+    "changelog",
+    "license",
+    "licence",
+    "contributing",
+    "code_of_conduct",
+    "security",
+    "agents",
+    "claude",
+    "gemini",
+    "copilot-instructions",
+    "todo",
+    "support",
+    "authors",
+    "maintainers",
+];
+
+/// Collects the files that the paths name. A file named itself is always taken.
+///
+/// # Errors
+/// A path that is not there or cannot be read.
+pub(super) fn find(paths: &[PathBuf]) -> Result<Found, Failure> {
+    let mut found = Found::default();
+    for path in paths {
+        let kind = std::fs::metadata(path).map_err(|source| unreadable(path, source))?;
+        if kind.is_dir() {
+            find_in(path, &mut found)?;
+        } else {
+            found.files.push(path.clone());
+        }
+    }
+    found.files.sort();
+    found.files.dedup();
+    Ok(found)
+}
+
+fn find_in(root: &Path, found: &mut Found) -> Result<(), Failure> {
+    let walk = WalkBuilder::new(root)
+        // `.claude/agents` and its like are where personas live.
+        .hidden(false)
+        .require_git(false)
+        .follow_links(false)
+        .filter_entry(|entry| entry.file_name() != ".git" && entry.file_name() != "node_modules")
+        .build();
+    for entry in walk {
+        let entry = entry.map_err(|error| Failure::Io {
+            what: format!("cannot walk {}", root.display()),
+            source: io::Error::other(error),
+        })?;
+        if !entry.file_type().is_some_and(|kind| kind.is_file()) || !is_markdown(entry.path()) {
+            continue;
+        }
+        if is_beside(entry.path()) {
+            found.skipped += 1;
+        } else {
+            found.files.push(entry.into_path());
+        }
+    }
+    Ok(())
+}
+
+fn is_markdown(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    ["md", "mdc", "markdown"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+fn is_beside(path: &Path) -> bool {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_lowercase();
+    // `README.de.md` is a README too.
+    let stem = stem.split('.').next().unwrap_or_default();
+    NOT_PERSONAS.contains(&stem)
+}
+
+/// Reads a document. More than a request could carry is not read: what is over the limit is so already.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn read(source: &Source) -> Result<Vec<u8>, Failure> {
+    let mut content = Vec::new();
+    let most = limits::REQUEST_BYTES as u64;
+    match source {
+        Source::Stdin => io::stdin()
+            .lock()
+            .take(most)
+            .read_to_end(&mut content)
+            .map_err(|source| Failure::Io { what: "cannot read stdin".to_owned(), source })?,
+        Source::Path(path) => File::open(path)
+            .and_then(|file| file.take(most).read_to_end(&mut content))
+            .map_err(|source| unreadable(path, source))?,
+    };
+    Ok(content)
+}
+
+fn unreadable(path: &Path, source: io::Error) -> Failure {
+    Failure::Io { what: format!("cannot read {}", path.display()), source }
+}
+
+/// A path as documents know theirs: `/`-separated.
+pub(super) fn slashed(path: &Path) -> String {
+    path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_walked_hidden_ones_too_and_readmes_counted() {
+        let root = tempfile::tempdir().unwrap();
+        for name in [".claude/agents/a.md", "b.MD", "README.md", "readme.de.md", "c.txt", ".git/d.md"] {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        }
+        let found = find(&[root.path().to_owned(), root.path().join("README.md")]).unwrap();
+        let names: Vec<_> =
+            found.files.iter().map(|path| slashed(path.strip_prefix(root.path()).unwrap())).collect();
+        assert_eq!(names, [".claude/agents/a.md", "README.md", "b.MD"]);
+        assert_eq!(found.skipped, 2);
+    }
+
+    #[test]
+    fn a_missing_path_is_an_error() {
+        assert!(matches!(find(&["/nowhere/at/all.md".into()]), Err(Failure::Io { .. })));
+    }
+}

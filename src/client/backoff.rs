@@ -1,0 +1,63 @@
+//! How long to wait between attempts: doubling, capped, and jittered so that clients do not come back in step.
+
+use std::time::Duration;
+
+/// Waits for a row of attempts. [`Backoff::reset`] after a success.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    first: Duration,
+    most: Duration,
+    attempt: u32,
+}
+
+impl Backoff {
+    /// Waits that begin around `first` and never exceed `most`.
+    #[must_use]
+    pub fn new(first: Duration, most: Duration) -> Self {
+        Self { first, most, attempt: 0 }
+    }
+
+    /// The next wait: between half and all of the doubled one, and at least `asked` (what the server said).
+    pub fn next_wait(&mut self, asked: Option<Duration>) -> Duration {
+        let full = self.first.saturating_mul(1 << self.attempt.min(20)).min(self.most);
+        self.attempt = self.attempt.saturating_add(1);
+        let jittered = full.mul_f64(0.5 + 0.5 * fraction());
+        // Clients that a drain told the same delay would otherwise all return at its end.
+        asked.map_or(jittered, |asked| asked.saturating_add(jittered))
+    }
+
+    /// Begins again with short waits.
+    pub fn reset(&mut self) {
+        self.attempt = 0;
+    }
+}
+
+/// A random number in [0, 1), from the bits of a v4 UUID: no other source of chance is linked in.
+fn fraction() -> f64 {
+    let (bits, _) = uuid::Uuid::new_v4().as_u64_pair();
+    // The top 32 bits of a v4 UUID carry no version mark.
+    f64::from(u32::try_from(bits >> 32).unwrap_or(0)) / (f64::from(u32::MAX) + 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_cap_and_stay_within_their_half() {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+        for full in [100, 200, 400, 800, 1000, 1000] {
+            let wait = backoff.next_wait(None);
+            let full = Duration::from_millis(full);
+            assert!(wait >= full / 2 && wait <= full, "{wait:?} of {full:?}");
+        }
+        backoff.reset();
+        assert!(backoff.next_wait(None) <= Duration::from_millis(100));
+    }
+
+    #[test]
+    fn what_the_server_asks_is_waited_at_least() {
+        let mut backoff = Backoff::new(Duration::from_millis(1), Duration::from_secs(1));
+        assert!(backoff.next_wait(Some(Duration::from_secs(5))) >= Duration::from_secs(5));
+    }
+}

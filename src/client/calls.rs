@@ -1,0 +1,131 @@
+//! The calls that end: each tried again while nothing decided it, writes always under one request id.
+
+use std::time::Duration;
+
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::{Backoff, Client, ClientError};
+use crate::wire::pb;
+
+impl Client {
+    /// One persona.
+    ///
+    /// # Errors
+    /// What the registry refuses, or that it cannot be reached.
+    pub async fn get(&self, request: pb::GetPersonaRequest) -> Result<pb::Persona, ClientError> {
+        let call = async |request| self.personas.clone().get_persona(request).await;
+        let response = self.retried(request, call).await?;
+        response.persona.ok_or(ClientError::Incomplete("the persona"))
+    }
+
+    /// One page of personas.
+    ///
+    /// # Errors
+    /// What the registry refuses, or that it cannot be reached.
+    pub async fn list_page(
+        &self,
+        request: pb::ListPersonasRequest,
+    ) -> Result<pb::ListPersonasResponse, ClientError> {
+        let call = async |request| self.personas.clone().list_personas(request).await;
+        self.retried(request, call).await
+    }
+
+    /// All personas of a namespace (`-`: of every one) without their documents, at one revision.
+    ///
+    /// # Errors
+    /// What the registry refuses, or that it cannot be reached.
+    pub async fn list(&self, namespace: &str) -> Result<Vec<pb::Persona>, ClientError> {
+        let mut all = Vec::new();
+        let mut request = pb::ListPersonasRequest {
+            namespace: namespace.to_owned(),
+            view: pb::PersonaView::Basic.into(),
+            ..Default::default()
+        };
+        loop {
+            let page = self.list_page(request.clone()).await?;
+            all.extend(page.personas);
+            if page.next_page_token.is_empty() {
+                return Ok(all);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
+    /// Judges a document without storing it.
+    ///
+    /// # Errors
+    /// What the registry refuses, or that it cannot be reached.
+    pub async fn validate(
+        &self,
+        request: pb::ValidatePersonaRequest,
+    ) -> Result<pb::ValidatePersonaResponse, ClientError> {
+        let call = async |request| self.personas.clone().validate_persona(request).await;
+        self.retried(request, call).await
+    }
+
+    /// Stores a document. An empty `request_id` is filled in, so that every attempt is the same request.
+    ///
+    /// # Errors
+    /// What the registry refuses, or that it cannot be reached.
+    pub async fn put(
+        &self,
+        mut request: pb::PutPersonaRequest,
+    ) -> Result<pb::PutPersonaResponse, ClientError> {
+        fill(&mut request.request_id);
+        let call = async |request| self.personas.clone().put_persona(request).await;
+        self.retried(request, call).await
+    }
+
+    /// Deletes a persona. An empty `request_id` is filled in, so that every attempt is the same request.
+    ///
+    /// # Errors
+    /// What the registry refuses, or that it cannot be reached.
+    pub async fn delete(
+        &self,
+        mut request: pb::DeletePersonaRequest,
+    ) -> Result<pb::DeletePersonaResponse, ClientError> {
+        fill(&mut request.request_id);
+        let call = async |request| self.personas.clone().delete_persona(request).await;
+        self.retried(request, call).await
+    }
+
+    /// How the registry stands.
+    ///
+    /// # Errors
+    /// What the registry refuses, or that it cannot be reached.
+    pub async fn status(&self) -> Result<pb::GetStatusResponse, ClientError> {
+        let call = async |request| self.admin.clone().get_status(request).await;
+        self.retried(pb::GetStatusRequest {}, call).await
+    }
+
+    /// Sends a request until it is decided or the attempts are used up; the last answer counts.
+    async fn retried<Q: Clone, A>(
+        &self,
+        request: Q,
+        call: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
+    ) -> Result<A, ClientError> {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+        let mut left = self.options.retries;
+        loop {
+            let mut attempt = Request::new(request.clone());
+            attempt.set_timeout(self.options.call_timeout);
+            let error = match call(attempt).await {
+                Ok(response) => return Ok(response.into_inner()),
+                Err(status) => ClientError::from(status),
+            };
+            if left == 0 || !error.is_transient() {
+                return Err(error);
+            }
+            left -= 1;
+            tokio::time::sleep(backoff.next_wait(error.retry_delay())).await;
+        }
+    }
+}
+
+/// Time-ordered ids keep the registry's records of them together.
+fn fill(request_id: &mut String) {
+    if request_id.is_empty() {
+        *request_id = Uuid::now_v7().to_string();
+    }
+}

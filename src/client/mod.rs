@@ -1,0 +1,85 @@
+//! The Rust client: connects, retries what may be retried under one request id, and reads every refusal.
+//!
+//! It speaks in the contract's messages; turning them into words or JSON is the command line's.
+
+mod address;
+mod backoff;
+mod calls;
+mod error;
+mod findings;
+mod watch;
+pub mod words;
+
+use std::error::Error;
+use std::time::Duration;
+
+use tonic::transport::{Channel, Endpoint};
+
+pub use address::{DEFAULT_PORT, InvalidServer, Server};
+pub use backoff::Backoff;
+pub use error::{CALL_ID_HEADER, ClientError, Refusal, Violation};
+pub use findings::{finding_from_wire, severity};
+pub use watch::{Selection, Start, Step, Watch};
+
+use crate::wire::pb::admin_service_client::AdminServiceClient;
+use crate::wire::pb::persona_service_client::PersonaServiceClient;
+
+/// How a client behaves on the network.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long a connection may take to stand.
+    pub connect_timeout: Duration,
+    /// How long one attempt of a call may take; watch streams have no end.
+    pub call_timeout: Duration,
+    /// How often a call that got no decision is tried again.
+    pub retries: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { connect_timeout: Duration::from_secs(3), call_timeout: Duration::from_secs(30), retries: 3 }
+    }
+}
+
+/// A connection to one registry. Cheap to clone; clones share the connection, which mends itself.
+#[derive(Debug, Clone)]
+pub struct Client {
+    personas: PersonaServiceClient<Channel>,
+    admin: AdminServiceClient<Channel>,
+    options: Options,
+}
+
+impl Client {
+    /// Connects, or says that nothing answers.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`].
+    pub async fn connect(server: &Server, options: Options) -> Result<Self, ClientError> {
+        let unreachable =
+            |error: &dyn Error| ClientError::Unreachable { server: server.url(), cause: innermost(error) };
+        let endpoint = Endpoint::from_shared(server.url())
+            .and_then(|endpoint| endpoint.user_agent(concat!("persona/", env!("CARGO_PKG_VERSION"))))
+            .map_err(|error| unreachable(&error))?
+            .connect_timeout(options.connect_timeout)
+            .tcp_nodelay(true)
+            // A watch may be silent for a minute; pings notice a peer that is gone without a word.
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(10))
+            .keep_alive_while_idle(true);
+        let channel = endpoint.connect().await.map_err(|error| unreachable(&error))?;
+        Ok(Self {
+            personas: PersonaServiceClient::new(channel.clone()),
+            admin: AdminServiceClient::new(channel),
+            options,
+        })
+    }
+}
+
+/// What lies at the bottom of an error: `Connection refused`, not `transport error`.
+fn innermost(error: &dyn Error) -> String {
+    let mut bottom = error;
+    while let Some(source) = bottom.source() {
+        bottom = source;
+    }
+    bottom.to_string()
+}

@@ -1,0 +1,152 @@
+//! The binary offline: what `validate` prints and how it ends, and what help promises.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const GOOD: &str = "---\nname: good\ndescription: Does one thing well.\n---\n# Good\n\nDo it well.\n";
+
+fn persona(arguments: &[&str], folder: &Path, stdin: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_persona"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("PERSONA_SERVER")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that does not read stdin may be gone already.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, content) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_clean_folder_ends_with_0_and_prints_no_data() {
+    let folder = folder(&[("agents/good.md", GOOD), ("README.md", "# About\n"), ("notes.txt", "x")]);
+    let output = persona(&["validate"], folder.path(), "");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "");
+    assert_eq!(stderr(&output), "1 file checked, 1 beside them skipped (README and the like): no findings\n");
+}
+
+#[test]
+fn findings_are_data_with_code_and_place_and_end_with_1() {
+    let folder = folder(&[("bad.md", "---\nname: bad\n---\n# Bad\n\nText.\n"), ("good.md", GOOD)]);
+    let output = persona(&["validate", "."], folder.path(), "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("error[SCH101]"), "{}", stdout(&output));
+    assert!(!stdout(&output).contains('\u{1b}'), "no colours into a pipe");
+    assert!(stderr(&output).starts_with("2 files checked: 1 error"), "{}", stderr(&output));
+
+    let concise = persona(&["validate", "bad.md", "--format", "concise"], folder.path(), "");
+    assert_eq!(concise.status.code(), Some(1));
+    assert!(stdout(&concise).starts_with("bad.md:1:1: error[SCH101] "), "{}", stdout(&concise));
+}
+
+#[test]
+fn json_is_one_object_a_file() {
+    let folder = folder(&[("bad.md", "no front matter\n"), ("good.md", GOOD)]);
+    let output = persona(&["validate", "--format", "json", "bad.md", "good.md"], folder.path(), "");
+    assert_eq!(output.status.code(), Some(1));
+    let lines: Vec<serde_json::Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0]["path"], "bad.md");
+    assert_eq!(lines[0]["diagnostics"][0]["code"], "SYN005");
+    assert_eq!(lines[0]["diagnostics"][0]["blocks_storing"], true);
+    assert_eq!(lines[1]["diagnostics"], serde_json::json!([]));
+}
+
+#[test]
+fn stdin_is_judged_under_the_name_it_is_given() {
+    let folder = folder(&[]);
+    let output = persona(&["validate", "-", "--format", "json"], folder.path(), GOOD);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).starts_with(r#"{"path":"<stdin>","#), "{}", stdout(&output));
+
+    let agent = "---\ndescription: Helps.\n---\n# Helper\n\nHelp.\n";
+    let arguments = ["validate", "-", "--stdin-filename", ".github/agents/helper.agent.md"];
+    let named = persona(&arguments, folder.path(), agent);
+    assert_eq!(named.status.code(), Some(0), "its path makes it a Copilot agent: {}", stdout(&named));
+    let nameless = persona(&["validate", "-"], folder.path(), agent);
+    assert_eq!(nameless.status.code(), Some(1), "without a path it is a persona and lacks a name");
+}
+
+#[test]
+fn the_threshold_decides_between_0_and_1() {
+    // A missing section warns in the structured profile and blocks in the strict one.
+    let folder = folder(&[("good.md", GOOD)]);
+    let code = |arguments: &[&str]| persona(arguments, folder.path(), "").status.code();
+    assert_eq!(code(&["validate", "--profile", "structured"]), Some(0));
+    assert_eq!(code(&["validate", "--profile", "structured", "--fail-on", "warning"]), Some(1));
+    assert_eq!(code(&["validate", "--profile", "strict"]), Some(1));
+    assert_eq!(code(&["validate", "--profile", "plain", "--fail-on", "info"]), Some(0));
+}
+
+#[test]
+fn what_cannot_be_read_ends_with_2() {
+    let folder = folder(&[("good.md", GOOD)]);
+    let missing = persona(&["validate", "nowhere.md"], folder.path(), "");
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(stderr(&missing).starts_with("error: cannot read nowhere.md: "), "{}", stderr(&missing));
+    let usage = persona(&["validate", "good.md", "--stdin-filename", "x.md"], folder.path(), "");
+    assert_eq!(usage.status.code(), Some(2));
+    assert_eq!(persona(&["validate", "--no-such-flag"], folder.path(), "").status.code(), Some(2));
+}
+
+#[test]
+fn the_personas_of_this_project_pass_strictly() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let arguments = ["validate", "personas", "--profile", "strict", "--fail-on", "info"];
+    let output = persona(&arguments, project, "");
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+#[test]
+fn without_a_server_every_remote_command_says_how_to_start_one() {
+    let folder = folder(&[("good.md", GOOD)]);
+    // Nothing listens on the discard port of a test machine.
+    let server = ["--server", "127.0.0.1:9"];
+    for command in
+        [&["get", "good"][..], &["list"], &["put", "good.md"], &["delete", "good"], &["watch"], &["status"]]
+    {
+        let output = persona(&[command, &server].concat(), folder.path(), "");
+        assert_eq!(output.status.code(), Some(2), "{command:?}");
+        assert_eq!(stdout(&output), "");
+        let words = stderr(&output);
+        assert!(words.starts_with("error: no registry answers at http://127.0.0.1:9: "), "{words}");
+        assert!(words.contains("help: start one with `persona serve`"), "{words}");
+    }
+}
+
+#[test]
+fn help_tells_the_exit_codes_and_shows_examples() {
+    let folder = folder(&[]);
+    let help = persona(&["--help"], folder.path(), "");
+    assert_eq!(help.status.code(), Some(0));
+    assert!(stdout(&help).contains("Exit codes:"));
+    for command in ["validate", "get", "list", "put", "delete", "watch", "status"] {
+        let help = persona(&[command, "--help"], folder.path(), "");
+        assert_eq!(help.status.code(), Some(0));
+        assert!(stdout(&help).contains("Examples:"), "{command}");
+    }
+}
