@@ -216,7 +216,7 @@ impl Registry {
 }
 
 /// The draft of a document that may be stored, with the findings that do not keep it from that.
-pub(super) fn draft_of(content: Bytes, examined: Examined) -> Result<(Draft, Vec<Diagnostic>), Error> {
+pub fn draft_of(content: Bytes, examined: Examined) -> Result<(Draft, Vec<Diagnostic>), Error> {
     let Examined { document, diagnostics, name } = examined;
     if diagnostics.iter().any(Diagnostic::blocks_storing) {
         return Err(Error::PersonaInvalid(Box::new(Rejected { diagnostics, content })));

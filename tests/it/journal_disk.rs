@@ -387,6 +387,7 @@ pub fn commit_of(sequence: u64, content: Bytes) -> Commit {
         name: format!("persona-{}", sequence % 5).parse().unwrap(),
         version: Version(sequence),
         revision: Revision(sequence * 3),
+        size: content.len() as u32,
         digest: Digest::of(&content),
         create_time: Timestamp(sequence as i64),
         actor: Principal::anonymous(),
