@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use ignore::WalkBuilder;
-
 use super::Failure;
 use super::remote::Source;
 use crate::domain::limits;
+use crate::seed;
+pub(super) use crate::seed::slashed;
 
 /// What a walk over some paths found, sorted.
 #[derive(Debug, Default)]
@@ -18,25 +18,6 @@ pub(super) struct Found {
     /// Files beside personas that are none.
     pub(super) skipped: usize,
 }
-
-/// Files beside personas that are not personas, without extension and in lower case.
-const NOT_PERSONAS: &[&str] = &[
-    "readme",
-    "changelog",
-    "license",
-    "licence",
-    "contributing",
-    "code_of_conduct",
-    "security",
-    "agents",
-    "claude",
-    "gemini",
-    "copilot-instructions",
-    "todo",
-    "support",
-    "authors",
-    "maintainers",
-];
 
 /// Collects the files that the paths name. A file named itself is always taken.
 ///
@@ -58,40 +39,14 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found, Failure> {
 }
 
 fn find_in(root: &Path, found: &mut Found) -> Result<(), Failure> {
-    let walk = WalkBuilder::new(root)
-        // `.claude/agents` and its like are where personas live.
-        .hidden(false)
-        .require_git(false)
-        .follow_links(false)
-        .filter_entry(|entry| entry.file_name() != ".git" && entry.file_name() != "node_modules")
-        .build();
-    for entry in walk {
-        let entry = entry.map_err(|error| Failure::Io {
-            what: format!("cannot walk {}", root.display()),
-            source: io::Error::other(error),
-        })?;
-        if !entry.file_type().is_some_and(|kind| kind.is_file()) || !is_markdown(entry.path()) {
-            continue;
-        }
-        if is_beside(entry.path()) {
-            found.skipped += 1;
-        } else {
-            found.files.push(entry.into_path());
-        }
+    let walked = seed::walk(root);
+    if let Some((path, problem)) = walked.errors.into_iter().next() {
+        let what = format!("cannot walk {}", path.display());
+        return Err(Failure::Io { what, source: io::Error::other(problem) });
     }
+    found.files.extend(walked.files);
+    found.skipped += walked.skipped;
     Ok(())
-}
-
-fn is_markdown(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    ["md", "mdc", "markdown"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-}
-
-fn is_beside(path: &Path) -> bool {
-    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_lowercase();
-    // `README.de.md` is a README too.
-    let stem = stem.split('.').next().unwrap_or_default();
-    NOT_PERSONAS.contains(&stem)
 }
 
 /// Reads a document. More than a request could carry is not read: what is over the limit is so already.
@@ -118,28 +73,21 @@ fn unreadable(path: &Path, source: io::Error) -> Failure {
     Failure::Io { what: format!("cannot read {}", path.display()), source }
 }
 
-/// A path as documents know theirs: `/`-separated.
-pub(super) fn slashed(path: &Path) -> String {
-    path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn folders_are_walked_hidden_ones_too_and_readmes_counted() {
+    fn a_file_that_is_named_is_taken_whatever_it_is_called() {
         let root = tempfile::tempdir().unwrap();
-        for name in [".claude/agents/a.md", "b.MD", "README.md", "readme.de.md", "c.txt", ".git/d.md"] {
-            let path = root.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, "x").unwrap();
+        for name in ["a.md", "README.md"] {
+            std::fs::write(root.path().join(name), "x").unwrap();
         }
         let found = find(&[root.path().to_owned(), root.path().join("README.md")]).unwrap();
         let names: Vec<_> =
             found.files.iter().map(|path| slashed(path.strip_prefix(root.path()).unwrap())).collect();
-        assert_eq!(names, [".claude/agents/a.md", "README.md", "b.MD"]);
-        assert_eq!(found.skipped, 2);
+        assert_eq!(names, ["README.md", "a.md"]);
+        assert_eq!(found.skipped, 1);
     }
 
     #[test]

@@ -5,8 +5,7 @@ use tonic::{Request, Response, Status};
 
 use super::persona_service::caller;
 use crate::domain::limits;
-use crate::journal::Durability;
-use crate::registry::{Registry, WriteState};
+use crate::registry::{Durability, Registry, WriteState};
 use crate::wire::{self, pb};
 
 /// Answers `AdminService`.

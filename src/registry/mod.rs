@@ -23,8 +23,10 @@ use tokio::sync::{mpsc, oneshot};
 use self::committer::{Command, Committer};
 use self::shared::{Shared, View};
 use crate::domain::{Clock, Revision, StoreId, SystemClock, Timestamp, limits};
-use crate::journal::{self, Durability};
+use crate::journal;
 use crate::store;
+
+pub use crate::journal::Durability;
 
 pub use self::error::{Error, Rejected, Violation};
 pub use self::open::{OpenError, OpenReport};

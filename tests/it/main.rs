@@ -24,3 +24,4 @@ mod journal_disk;
 mod power_cut;
 mod revisions;
 mod rules;
+mod tidy;
