@@ -13,6 +13,8 @@
 
 mod disk_full;
 mod journal;
+mod journal_commits;
 mod journal_damage;
 mod journal_disk;
+mod journal_power;
 mod power_cut;
