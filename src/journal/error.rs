@@ -148,6 +148,11 @@ impl Problem {
             Self::ForeignStore { .. } => {
                 "Put every journal file back beside the store it came from; nothing was changed."
             }
+            Self::Behind(_) => {
+                "If it last ran with relaxed durability and the power failed, those writes are what that gives \
+                 up: start it once with --durability=relaxed. Otherwise keep a copy of the data directory, then \
+                 put the file back from a copy of the disk, or restore the newest backup."
+            }
             _ => {
                 "Acknowledged writes would be lost if it were skipped, so the registry does not start on it and \
                  nothing was changed. Keep a copy of the data directory, then put the file back from a copy of \

@@ -144,7 +144,7 @@ impl<'f> Window<'f> {
         let left = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
         let wanted = wanted.min(left);
         if !self.holds(offset, wanted) {
-            self.buffer.resize(wanted.max(Self::PIECE.min(left)), 0);
+            self.buffer = vec![0; wanted.max(Self::PIECE.min(left))];
             let read = self.file.fill_at(&mut self.buffer, offset)?;
             self.buffer.truncate(read);
             self.base = offset;

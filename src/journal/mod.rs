@@ -7,6 +7,7 @@
 mod error;
 mod file;
 mod frame;
+mod judge;
 mod local;
 mod open;
 mod scan;

@@ -3,7 +3,8 @@
 use persona_registry::domain::Commit;
 use persona_registry::journal::{AppendError, Durability, Journal, Options};
 
-use crate::journal_disk::{Dice, Disk, Faults, commit, replayed, small};
+use crate::journal_commits::{Dice, commit, replayed, small};
+use crate::journal_disk::{Disk, Faults};
 
 fn group(after: usize, dice: &mut Dice) -> Vec<Commit> {
     let first = after as u64 + 1;

@@ -10,7 +10,8 @@ use persona_registry::journal::{
 };
 use persona_registry::record;
 
-use crate::journal_disk::{Disk, Faults, commit, commit_of, replayed, small};
+use crate::journal_commits::{commit, commit_of, replayed, small};
+use crate::journal_disk::{Disk, Faults};
 
 fn open(storage: &Arc<dyn Storage>, known: u64) -> LocalJournal {
     let known = Known { store_id: None, sequence: Sequence(known) };
@@ -176,6 +177,23 @@ fn crash_b_what_a_failed_sync_left_in_the_cache_is_written_again_at_opening() {
     assert_eq!(served.len(), 2);
     drop(journal);
     assert_eq!(replayed(&disk_again(&restarted, &small()), 0).unwrap(), served);
+}
+
+/// Of a torn group later records may be whole. When the write is tried again and ends just where such a one
+/// begins, it must not come back to life.
+#[test]
+fn crash_b_what_lies_behind_a_torn_record_is_blanked() {
+    let disk = Disk::default();
+    let mut journal = disk.open(0, &small()).unwrap().journal;
+    // Longer than a segment, so that nothing is reserved, and thereby blanked, behind it.
+    journal.append(&[commit(1, 30_000), commit(2, 10)]).unwrap();
+    let mut image = disk.live();
+    image.values_mut().next().unwrap()[5000] ^= 1;
+    let disk = Disk::of(&image);
+    let mut opened = disk.open(0, &small()).unwrap();
+    assert_eq!(opened.repaired.map(|torn| torn.offset), Some(64));
+    opened.journal.append(&[commit(1, 30_000)]).unwrap();
+    assert_eq!(replayed(&disk_again(&disk, &small()), 0).unwrap(), [commit(1, 30_000)]);
 }
 
 /// What a document holds cannot pass for a record, even where a write of it was torn.

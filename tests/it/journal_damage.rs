@@ -4,7 +4,8 @@
 use persona_registry::domain::{Sequence, StoreId};
 use persona_registry::journal::{Corruption, Journal, Known, OpenError, Problem, ReplayError};
 
-use crate::journal_disk::{Disk, Image, commit, replayed, small};
+use crate::journal_commits::{commit, replayed, small};
+use crate::journal_disk::{Disk, Image};
 
 const HEADER: usize = 64;
 

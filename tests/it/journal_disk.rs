@@ -1,19 +1,14 @@
-//! A disk in memory that remembers every write, sync and directory change, can fail on demand, and can say
-//! what each loss of power might leave of it. Also the commits that the journal's tests write.
+//! A disk in memory that remembers every write, sync and directory change, and fails on demand.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
-use persona_registry::domain::{
-    Change, Commit, Derived, Dialect, Digest, Namespace, Origin, Persona, Principal, Revision, Sequence,
-    Timestamp, Version,
-};
-use persona_registry::journal::{Durability, File, Journal, Known, LocalJournal, Opened, Options, Storage};
+use persona_registry::domain::Sequence;
+use persona_registry::journal::{File, Known, LocalJournal, OpenError, Opened, Options, Storage};
 
-pub const SECTOR: usize = 512;
+use crate::journal_power::{Length, Power, put};
 
 /// Files by name, as a disk holds them.
 pub type Image = BTreeMap<String, Vec<u8>>;
@@ -130,11 +125,7 @@ impl Disk {
         power.image(&mut |_| false, &mut |_| false, Length::Durable)
     }
 
-    pub fn open(
-        &self,
-        known: u64,
-        options: &Options,
-    ) -> Result<Opened, persona_registry::journal::OpenError> {
+    pub fn open(&self, known: u64, options: &Options) -> Result<Opened, OpenError> {
         let known = Known { store_id: None, sequence: Sequence(known) };
         LocalJournal::open(Arc::new(self.clone()), known, options.clone())
     }
@@ -228,208 +219,4 @@ impl File for Handle {
         }
         Ok(())
     }
-}
-
-fn put(file: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
-    let end = offset + bytes.len();
-    if file.len() < end {
-        file.resize(end, 0);
-    }
-    file[offset..end].copy_from_slice(bytes);
-}
-
-/// How long a file is whose growth was not synced.
-#[derive(Debug, Clone, Copy)]
-pub enum Length {
-    Durable,
-    Live,
-    /// This many 256ths of the way from the one to the other.
-    Between(u8),
-}
-
-/// What is durable at a moment, and what is not yet.
-#[derive(Debug, Default, Clone)]
-pub struct Power {
-    files: Vec<Vec<u8>>,
-    pending: Vec<(usize, usize, Vec<u8>)>,
-    names: BTreeMap<String, usize>,
-    pending_names: Vec<Op>,
-    pub issued: u64,
-    pub safe: u64,
-}
-
-impl Power {
-    /// Goes on by one recorded operation.
-    pub fn step(&mut self, op: Op) {
-        match op {
-            Op::Create(_, id) => {
-                assert_eq!(self.files.len(), id);
-                self.files.push(Vec::new());
-                self.pending_names.push(op);
-            }
-            Op::Remove(_) => self.pending_names.push(op),
-            Op::SyncDir => {
-                for op in std::mem::take(&mut self.pending_names) {
-                    rename(&mut self.names, &op);
-                }
-            }
-            Op::Write(id, offset, bytes) => self.pending.push((id, offset as usize, bytes)),
-            Op::Sync(synced) => {
-                for (id, offset, bytes) in std::mem::take(&mut self.pending) {
-                    if id == synced {
-                        put(&mut self.files[id], offset, &bytes);
-                    } else {
-                        self.pending.push((id, offset, bytes));
-                    }
-                }
-            }
-            Op::Issued(through) => self.issued = through,
-            Op::Safe(through) => self.safe = through,
-        }
-    }
-
-    /// How many sector writes and how many directory changes are not durable.
-    pub fn open_choices(&self) -> (usize, usize) {
-        (
-            self.pending.iter().map(|(_, offset, bytes)| sectors(*offset, bytes).count()).sum(),
-            self.pending_names.len(),
-        )
-    }
-
-    /// What the disk holds when of the pending sector writes and directory changes, numbered in order, just
-    /// those arrived that are kept. A sector arrives whole or not at all.
-    pub fn image(
-        &self,
-        keep: &mut dyn FnMut(usize) -> bool,
-        keep_name: &mut dyn FnMut(usize) -> bool,
-        length: Length,
-    ) -> Image {
-        let (mut kept, mut cached) = (self.files.clone(), self.files.clone());
-        let mut number = 0;
-        for (id, offset, bytes) in &self.pending {
-            put(&mut cached[*id], *offset, bytes);
-            for sector in sectors(*offset, bytes) {
-                if keep(number) {
-                    let from = sector * SECTOR;
-                    let to = (from + SECTOR).min(cached[*id].len());
-                    put(&mut kept[*id], from, &cached[*id][from..to]);
-                }
-                number += 1;
-            }
-        }
-        for ((kept, cached), durable) in kept.iter_mut().zip(&cached).zip(&self.files) {
-            let grown = cached.len() - durable.len();
-            kept.resize(
-                match length {
-                    Length::Durable => durable.len(),
-                    Length::Live => cached.len(),
-                    Length::Between(part) => durable.len() + grown * usize::from(part) / 256,
-                },
-                0,
-            );
-        }
-        let mut names = self.names.clone();
-        for (number, op) in self.pending_names.iter().enumerate() {
-            if keep_name(number) {
-                rename(&mut names, op);
-            }
-        }
-        names.into_iter().map(|(name, id)| (name, kept[id].clone())).collect()
-    }
-}
-
-fn sectors(offset: usize, bytes: &[u8]) -> std::ops::Range<usize> {
-    offset / SECTOR..(offset + bytes.len()).div_ceil(SECTOR)
-}
-
-fn rename(names: &mut BTreeMap<String, usize>, op: &Op) {
-    match op {
-        Op::Create(name, id) => drop(names.insert(name.clone(), *id)),
-        Op::Remove(name) => drop(names.remove(name)),
-        _ => unreachable!("no directory change"),
-    }
-}
-
-/// A small generator of numbers; the seed is printed where one is used.
-#[derive(Debug, Clone)]
-pub struct Dice(pub u64);
-
-impl Dice {
-    pub fn roll(&mut self) -> u64 {
-        // splitmix64
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.roll() % end as u64) as usize
-    }
-}
-
-/// Small segments, so that a short run rotates often.
-pub fn small() -> Options {
-    Options { durability: Durability::Strict, segment_bytes: 24 * 1024, reserve_bytes: 8 * 1024 }
-}
-
-/// The commit with this sequence that puts a document of this many bytes.
-pub fn commit(sequence: u64, size: usize) -> Commit {
-    let mut dice = Dice(sequence);
-    let content: Vec<u8> = (0..size).map(|_| b'a' + dice.below(26) as u8).collect();
-    commit_of(sequence, Bytes::from(content))
-}
-
-pub fn commit_of(sequence: u64, content: Bytes) -> Commit {
-    let persona = Persona {
-        namespace: Namespace::default(),
-        name: format!("persona-{}", sequence % 5).parse().unwrap(),
-        version: Version(sequence),
-        revision: Revision(sequence * 3),
-        size: content.len() as u32,
-        digest: Digest::of(&content),
-        create_time: Timestamp(sequence as i64),
-        actor: Principal::anonymous(),
-        message: String::new(),
-        origin: Origin::Api,
-        derived: Derived {
-            display_name: "Persona".to_owned(),
-            description: String::new(),
-            tag: None,
-            dialect: Dialect::Markdown,
-            labels: BTreeMap::new(),
-            model: None,
-            tools: Vec::new(),
-            front_matter: Vec::new(),
-            outline: Vec::new(),
-            interaction: None,
-            body_offset: 0,
-            token_estimate: 1,
-        },
-        content,
-    };
-    Commit {
-        sequence: Sequence(sequence),
-        revision: Revision(sequence * 3),
-        time: Timestamp(sequence as i64),
-        principal: Principal::anonymous(),
-        call_id: "call".into(),
-        changes: vec![Change::Put { created: false, persona: Arc::new(persona) }],
-        requests: Vec::new(),
-        bases: Vec::new(),
-    }
-}
-
-/// Everything that the journal holds after `after`.
-pub fn replayed(
-    journal: &dyn Journal,
-    after: u64,
-) -> Result<Vec<Commit>, persona_registry::journal::ReplayError> {
-    let mut commits = Vec::new();
-    journal.replay(Sequence(after), &mut |commit| {
-        commits.push(commit);
-        Ok(())
-    })?;
-    Ok(commits)
 }

@@ -4,7 +4,9 @@
 use persona_registry::domain::Commit;
 use persona_registry::journal::{Durability, Journal, Options};
 
-use crate::journal_disk::{Dice, Disk, Faults, Image, Length, Op, Power, commit, replayed, small};
+use crate::journal_commits::{Dice, commit, replayed, small};
+use crate::journal_disk::{Disk, Faults, Image, Op};
+use crate::journal_power::{Length, Power};
 
 /// Writes groups of various sizes and records what was safe when. The commits that were issued, in order.
 fn run(disk: &Disk, options: &Options, groups: usize, dice: &mut Dice) -> Vec<Commit> {
@@ -60,11 +62,24 @@ fn check(image: &Image, issued: &[Commit], safe: usize, options: &Options, known
     if again == held { Ok(()) } else { Err("what was served or appended after the cut is gone".to_owned()) }
 }
 
+/// How much of what may be left is looked at.
+#[derive(Clone, Copy)]
+struct Effort {
+    /// Borders between pending sectors; where there are more, as many evenly spread.
+    borders: usize,
+    /// Images by chance.
+    chances: usize,
+}
+
+const FEW: Effort = Effort { borders: 12, chances: 1 };
+const SHORT: Effort = Effort { borders: 24, chances: 8 };
+const LONG: Effort = Effort { borders: 96, chances: 60 };
+
 /// Hands every image that this moment may leave to `each`: systematically, then by chance. Stops at an error.
 fn images(
     power: &Power,
     dice: &mut Dice,
-    chances: usize,
+    effort: Effort,
     each: &mut dyn FnMut(Image, String) -> Result<(), String>,
 ) -> Result<(), String> {
     let (sectors, names) = power.open_choices();
@@ -80,7 +95,7 @@ fn images(
         }
     }
     // Long lists of sectors are sampled: the run has shorter ones for every border.
-    for at in (0..sectors).step_by(sectors.div_ceil(48).max(1)) {
+    for at in (0..sectors).step_by(sectors.div_ceil(effort.borders).max(1)) {
         let mut each = |what: &str, keep: &dyn Fn(usize) -> bool, length| {
             each(
                 power.image(&mut |n| keep(n), &mut |_| true, length),
@@ -93,7 +108,7 @@ fn images(
         each("all but", &|n| n != at, Length::Live)?;
         each("just", &|n| n == at, Length::Live)?;
     }
-    for _ in 0..chances {
+    for _ in 0..effort.chances {
         let seed = dice.roll();
         let mut own = Dice(seed);
         let odds = [10, 50, 90][own.below(3)];
@@ -110,14 +125,14 @@ fn cut_everywhere(
     log: Vec<Op>,
     issued: &[Commit],
     options: &Options,
-    chances: usize,
+    effort: Effort,
     seed: u64,
 ) -> Result<usize, String> {
     let (mut power, mut dice, mut count) = (Power::default(), Dice(seed), 0);
     for (number, op) in log.into_iter().enumerate() {
         power.step(op);
         let (written, safe) = (&issued[..power.issued as usize], power.safe as usize);
-        images(&power, &mut dice, chances, &mut |image, what| {
+        images(&power, &mut dice, effort, &mut |image, what| {
             count += 1;
             let known = if count % 2 == 0 { safe as u64 } else { 0 };
             check(&image, written, safe, options, known)
@@ -127,12 +142,12 @@ fn cut_everywhere(
     Ok(count)
 }
 
-fn prove(options: &Options, groups: usize, chances: usize, seed: u64) -> usize {
+fn prove(options: &Options, groups: usize, effort: Effort, seed: u64) -> usize {
     let disk = Disk::default();
     let issued = run(&disk, options, groups, &mut Dice(seed));
     let files = disk.live().len();
     assert!(files > 2, "{files} files: the run must rotate");
-    match cut_everywhere(disk.log(), &issued, options, chances, seed) {
+    match cut_everywhere(disk.log(), &issued, options, effort, seed) {
         Ok(count) => {
             println!("seed {seed}: {} commits, {files} files, {count} images hold", issued.len());
             count
@@ -147,12 +162,12 @@ fn relaxed() -> Options {
 
 #[test]
 fn crash_b_power_cut_keeps_every_acknowledged_commit() {
-    assert!(prove(&small(), 26, 12, 1) > 1000);
+    assert!(prove(&small(), 26, SHORT, 1) > 1000);
 }
 
 #[test]
 fn crash_b_power_cut_under_relaxed_durability_keeps_every_synced_commit() {
-    assert!(prove(&relaxed(), 20, 12, 2) > 1000);
+    assert!(prove(&relaxed(), 18, SHORT, 2) > 1000);
 }
 
 #[test]
@@ -160,7 +175,7 @@ fn crash_b_power_cut_under_relaxed_durability_keeps_every_synced_commit() {
 fn crash_b_power_cut_at_length() {
     let mut images = 0;
     for seed in 100..130 {
-        images += prove(&small(), 40, 60, seed) + prove(&relaxed(), 30, 60, seed);
+        images += prove(&small(), 40, LONG, seed) + prove(&relaxed(), 30, LONG, seed);
     }
     println!("{images} images hold");
 }
@@ -170,7 +185,7 @@ fn crash_b_power_cut_at_length() {
 fn crash_b_without_the_sync_the_checker_finds_the_loss() {
     let disk = Disk::with(Faults { lying_sync: true, ..Faults::default() });
     let issued = run(&disk, &small(), 10, &mut Dice(3));
-    let found = cut_everywhere(disk.log(), &issued, &small(), 0, 3).unwrap_err();
+    let found = cut_everywhere(disk.log(), &issued, &small(), SHORT, 3).unwrap_err();
     println!("found: {found}");
     assert!(found.contains("were acknowledged") || found.contains("does not open"), "{found}");
 }
@@ -185,7 +200,7 @@ fn crash_b_without_the_sync_of_a_group_the_checker_finds_the_loss() {
     let unsynced =
         log.iter().enumerate().filter(|(at, op)| !(matches!(op, Op::Sync(_)) && before_answer(*at)));
     let unsynced = unsynced.map(|(_, op)| op.clone()).collect();
-    let found = cut_everywhere(unsynced, &issued, &small(), 0, 3).unwrap_err();
+    let found = cut_everywhere(unsynced, &issued, &small(), SHORT, 3).unwrap_err();
     println!("found: {found}");
     assert!(found.contains("were acknowledged") || found.contains("had been acknowledged"), "{found}");
 }
@@ -194,7 +209,7 @@ fn crash_b_without_the_sync_of_a_group_the_checker_finds_the_loss() {
 fn crash_b_without_the_directory_sync_the_checker_finds_the_loss() {
     let disk = Disk::with(Faults { lying_dir_sync: true, ..Faults::default() });
     let issued = run(&disk, &small(), 10, &mut Dice(4));
-    let found = cut_everywhere(disk.log(), &issued, &small(), 0, 4).unwrap_err();
+    let found = cut_everywhere(disk.log(), &issued, &small(), SHORT, 4).unwrap_err();
     println!("found: {found}");
     assert!(found.contains("were acknowledged") || found.contains("does not open"), "{found}");
 }
@@ -221,7 +236,7 @@ fn crash_b_power_cut_during_opening_loses_nothing_either() {
                 if number < before {
                     continue;
                 }
-                images(&power, &mut dice, 1, &mut |image, again| {
+                images(&power, &mut dice, FEW, &mut |image, again| {
                     second += 1;
                     check(&image, written, power.safe as usize, &small(), power.safe)
                         .map_err(|error| format!("{what}, then {again}: {error}"))
