@@ -120,11 +120,10 @@ fn recovered(
             ..Diagnostic::new(Code::SYN007, Severity::Error, span, message)
         });
     }
-    let reading =
-        if refused.is_empty() && !entries.is_empty() { Reading::Recovered } else { Reading::Refused };
+    let usable = refused.is_empty() && !entries.is_empty();
     found.extend(recovered);
     found.extend(refused);
-    (entries, reading)
+    if usable { (entries, Reading::Recovered) } else { (Vec::new(), Reading::Refused) }
 }
 
 fn fence_fault(text: &str, fences: &Fences, found: &mut Vec<Diagnostic>) {

@@ -22,7 +22,7 @@ pub(super) struct Recovered {
 
 /// Reads what strict YAML refuses. The parser's own complaint gives the place where nothing better is known.
 pub(super) fn recover(text: &str, yaml: Span) -> Recovered {
-    let segments = join_prose(text, split(text, yaml));
+    let segments = join_quoted(text, join_prose(text, split(text, yaml)));
     let mut result = Recovered::default();
     let first = segments.first().map_or(yaml.end, |segment| segment.key.start);
     result.stray = stray(text, Span { start: yaml.start, end: first });
@@ -41,6 +41,48 @@ pub(super) fn recover(text: &str, yaml: Span) -> Recovered {
         }
     }
     result
+}
+
+/// Key-like lines inside a quoted value belong to it, when the value parses with them.
+fn join_quoted(text: &str, segments: Vec<Segment>) -> Vec<Segment> {
+    /// Each try looks through the rest of the text; honest documents have no more than a few such values.
+    const TRIES: usize = 8;
+    let end = segments.last().map_or(0, |segment| segment.value.end);
+    let mut tries = 0;
+    let mut joined: Vec<Segment> = Vec::with_capacity(segments.len());
+    for mut segment in segments {
+        if joined.last().is_some_and(|last| last.value.end > segment.start) {
+            continue;
+        }
+        let start = trim(text, segment.value).start;
+        let quote = text
+            .get(start..)
+            .and_then(|rest| rest.chars().next())
+            .filter(|first| matches!(first, '"' | '\''));
+        let open = |quote: &char| {
+            quoted_end(text.get(start..segment.value.end).unwrap_or_default(), *quote).is_none()
+        };
+        if let Some(quote) = quote.filter(open).filter(|_| tries < TRIES) {
+            tries += 1;
+            let close =
+                quoted_end(text.get(start..end).unwrap_or_default(), quote).map(|length| start + length);
+            if let Some(close) = close {
+                let rest = text.get(close..end).unwrap_or_default();
+                let line = rest.find('\n').map_or(rest.len(), |newline| newline + 1);
+                let whole = Span { start: segment.start, end: close + line };
+                if matches!(front::strict(text, whole), Ok(Field::Map(map)) if map.len() == 1) {
+                    segment.value.end = whole.end;
+                }
+            }
+        }
+        joined.push(segment);
+    }
+    // A joined value ends with its closing line; lines up to the next key still belong to it.
+    let starts: Vec<usize> = joined.iter().skip(1).map(|segment| segment.start).chain([end]).collect();
+    for (segment, next) in joined.iter_mut().zip(starts) {
+        segment.value.end = next;
+    }
+    joined
 }
 
 /// Unindented prose and dialogue inside a description looks like keys (`Context: …`, `user: …`). Keys of front
