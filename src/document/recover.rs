@@ -221,7 +221,10 @@ fn offence(text: &str, value: Span, at: Option<usize>) -> (Span, String) {
         }
         Some(_) => {
             if let Some(colon) = colon(written) {
-                return (here(colon, 1), "unquoted `: `".into());
+                return match written.get(colon..colon + 2) {
+                    Some(": ") => (here(colon, 2), "unquoted `: `".into()),
+                    _ => (here(colon, 1), "unquoted `:`".into()),
+                };
             }
             if let Some(line) = unindented(written) {
                 return (here(line.start, line.end - line.start), "unindented line".into());
@@ -307,7 +310,8 @@ mod tests {
     #[test]
     fn the_offender_is_named_exactly() {
         for (text, offender, what) in [
-            ("d: use: when", ":", "unquoted `: `"),
+            ("d: use: when", ": ", "unquoted `: `"),
+            ("d: when:\n  x", ":", "unquoted `:`"),
             ("g: **/*.js", "*", "unquoted `*`"),
             ("t: {{x}} y", "{{x}}", "unquoted template"),
             ("h: [a] [b]", "[b]", "text behind the closing bracket"),

@@ -385,7 +385,7 @@ fn machines_get_offsets_lines_and_columns() {
     assert_eq!(found["blocks_storing"], false);
     assert_eq!(found["field"], "frontmatter.description");
     assert_eq!(found["span"]["start"], serde_json::json!({"byte": 32, "line": 3, "column": 15}));
-    assert_eq!(found["span"]["end"], serde_json::json!({"byte": 33, "line": 3, "column": 16}));
+    assert_eq!(found["span"]["end"], serde_json::json!({"byte": 34, "line": 3, "column": 17}));
     assert_eq!(found["fixes"][0]["applicability"], "safe");
     assert_eq!(found["fixes"][0]["edits"][0]["text"], " \"é: x\"");
 }
