@@ -13,4 +13,5 @@
 
 mod corpus;
 mod documents;
+mod rendering;
 mod rules;

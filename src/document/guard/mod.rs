@@ -2,7 +2,7 @@
 //! what nests too deep. Walks the text the way YAML scanners do, so that `*` in `globs: **/*.js`, `&` in prose and
 //! anything inside quotes or block text passes.
 
-mod flow;
+mod multiline;
 
 use crate::diagnostic::Span;
 use crate::domain::limits::FRONT_MATTER_DEPTH;
@@ -247,35 +247,6 @@ impl Scan<'_> {
                 Ok(())
             }
             _ => Ok(()),
-        }
-    }
-
-    /// Block text (`|`, `>`): all lines that are indented deeper than what it belongs to.
-    fn skip_block_text(&mut self) {
-        let parent = self.blocks.last().copied();
-        let mut header = self.at + 1;
-        let mut content = None;
-        while matches!(self.byte(header), b'+' | b'-' | b'0'..=b'9') {
-            if self.byte(header).is_ascii_digit() {
-                content = Some(parent.unwrap_or(0) + usize::from(self.byte(header) - b'0'));
-            }
-            header += 1;
-        }
-        self.skip_line();
-        while self.at < self.text.len() {
-            let line = self.at;
-            let mut at = line;
-            while self.byte(at) == b' ' && at < self.text.len() {
-                at += 1;
-            }
-            let indent = at - line;
-            if self.break_length(at) == 0 {
-                let least = *content.get_or_insert(indent.max(parent.map_or(0, |parent| parent + 1)));
-                if indent < least {
-                    return;
-                }
-            }
-            self.skip_line();
         }
     }
 }

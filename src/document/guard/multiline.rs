@@ -1,4 +1,4 @@
-//! Quoted values and flow collections (`[…]`, `{…}`), which go on over line ends.
+//! Values that go on over line ends: quoted ones, flow collections (`[…]`, `{…}`) and block text (`|`, `>`).
 
 use crate::diagnostic::Span;
 
@@ -71,5 +71,34 @@ impl Scan<'_> {
 
     fn flow_key_ends(&self, at: usize) -> bool {
         self.is_blank(at + 1) || matches!(self.byte(at + 1), b',' | b'[' | b']' | b'{' | b'}' | b'?')
+    }
+
+    /// Block text (`|`, `>`): all lines that are indented deeper than what it belongs to.
+    pub(super) fn skip_block_text(&mut self) {
+        let parent = self.blocks.last().copied();
+        let mut header = self.at + 1;
+        let mut content = None;
+        while matches!(self.byte(header), b'+' | b'-' | b'0'..=b'9') {
+            if self.byte(header).is_ascii_digit() {
+                content = Some(parent.unwrap_or(0) + usize::from(self.byte(header) - b'0'));
+            }
+            header += 1;
+        }
+        self.skip_line();
+        while self.at < self.text.len() {
+            let line = self.at;
+            let mut at = line;
+            while self.byte(at) == b' ' && at < self.text.len() {
+                at += 1;
+            }
+            let indent = at - line;
+            if self.break_length(at) == 0 {
+                let least = *content.get_or_insert(indent.max(parent.map_or(0, |parent| parent + 1)));
+                if indent < least {
+                    return;
+                }
+            }
+            self.skip_line();
+        }
     }
 }
