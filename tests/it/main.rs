@@ -24,6 +24,7 @@ mod journal_damage;
 mod journal_disk;
 mod journal_power;
 mod power_cut;
+mod rendering;
 mod revisions;
 mod rules;
 mod tidy;
