@@ -19,23 +19,23 @@ pub(super) struct Found {
     pub(super) skipped: usize,
 }
 
-/// Files beside personas that are not personas, without extension and in lower case.
-const NOT_PERSONAS: &[&str] = &[
-    "readme",
-    "changelog",
-    "license",
-    "licence",
-    "contributing",
-    "code_of_conduct",
-    "security",
-    "agents",
-    "claude",
-    "gemini",
-    "copilot-instructions",
-    "todo",
-    "support",
-    "authors",
-    "maintainers",
+/// Files beside personas that are none, however they are spelt; without extension.
+const NEVER_PERSONAS: &[&str] = &["readme", "code_of_conduct", "copilot-instructions"];
+
+/// Files that are none when written in capitals: `SECURITY.md` is a policy, `security.md` may be a persona.
+const NOT_IN_CAPITALS: &[&str] = &[
+    "CHANGELOG",
+    "LICENSE",
+    "LICENCE",
+    "CONTRIBUTING",
+    "SECURITY",
+    "SUPPORT",
+    "AGENTS",
+    "CLAUDE",
+    "GEMINI",
+    "TODO",
+    "AUTHORS",
+    "MAINTAINERS",
 ];
 
 /// Collects the files that the paths name. A file named itself is always taken.
@@ -88,10 +88,10 @@ fn is_markdown(path: &Path) -> bool {
 }
 
 fn is_beside(path: &Path) -> bool {
-    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_lowercase();
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     // `README.de.md` is a README too.
     let stem = stem.split('.').next().unwrap_or_default();
-    NOT_PERSONAS.contains(&stem)
+    NEVER_PERSONAS.iter().any(|known| stem.eq_ignore_ascii_case(known)) || NOT_IN_CAPITALS.contains(&stem)
 }
 
 /// Reads a document. More than a request could carry is not read: what is over the limit is so already.
@@ -130,7 +130,8 @@ mod tests {
     #[test]
     fn folders_are_walked_hidden_ones_too_and_readmes_counted() {
         let root = tempfile::tempdir().unwrap();
-        for name in [".claude/agents/a.md", "b.MD", "README.md", "readme.de.md", "c.txt", ".git/d.md"] {
+        let files = [".claude/agents/a.md", "b.MD", "README.md", "readme.de.md", "c.txt", ".git/d.md"];
+        for name in files.into_iter().chain(["SECURITY.md", "sub/security.md"]) {
             let path = root.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "x").unwrap();
@@ -138,8 +139,8 @@ mod tests {
         let found = find(&[root.path().to_owned(), root.path().join("README.md")]).unwrap();
         let names: Vec<_> =
             found.files.iter().map(|path| slashed(path.strip_prefix(root.path()).unwrap())).collect();
-        assert_eq!(names, [".claude/agents/a.md", "README.md", "b.MD"]);
-        assert_eq!(found.skipped, 2);
+        assert_eq!(names, [".claude/agents/a.md", "README.md", "b.MD", "sub/security.md"]);
+        assert_eq!(found.skipped, 3);
     }
 
     #[test]

@@ -13,6 +13,8 @@
 
 mod cli;
 mod client;
+mod commands;
 mod corpus;
 mod documents;
 mod rules;
+mod stub;
