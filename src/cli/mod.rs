@@ -4,6 +4,7 @@ mod delete;
 mod exit;
 mod get;
 mod list;
+mod logging;
 mod output;
 mod put;
 mod remote;

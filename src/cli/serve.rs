@@ -1,11 +1,265 @@
-//! `persona serve`: the server.
+//! `persona serve`: opens the registry in its data directory, takes in folders, serves, and says so on one screen.
 
-use super::{Failure, Outcome, Output};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use super::output::printable;
+use super::{Failure, Outcome, Output, logging};
+use crate::diagnostic::{Diagnostic, LineIndex};
+use crate::domain::{Digest, Namespace, limits};
+use crate::journal::Durability;
+use crate::seed::{Reason, Refused, Report, Source};
+use crate::server::{self, Ready};
+
+const EXAMPLES: &str = "\
+Examples:
+  persona serve                                  personas/ of this folder, on 127.0.0.1:50051
+  persona serve --personas team/personas         another folder
+  persona serve --personas ops=ops/personas      a folder for the namespace `ops`
+  persona serve --listen 127.0.0.1:0             any free port; the first line tells which";
 
 /// Serve personas over gRPC.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Address to listen on. Port 0: any that is free.
+    #[arg(long, value_name = "ADDR", env = "PERSONA_LISTEN", default_value = "127.0.0.1:50051")]
+    listen: SocketAddr,
 
-pub(crate) async fn run(_args: Args, _out: &mut Output) -> Result<Outcome, Failure> {
-    Err(Failure::Usage("this build has no server".to_owned()))
+    /// Where the registry keeps its data [default: a directory of the platform's for data, under a key of this folder].
+    #[arg(long, value_name = "DIR", env = "PERSONA_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// A folder of Markdown files to take in at the start, as DIR or NAMESPACE=DIR. May be given several times
+    /// [default: personas, where there is such a folder].
+    #[arg(long, value_name = "[NAMESPACE=]DIR", value_parser = parse_source)]
+    personas: Vec<Source>,
+
+    /// What OK on a write means: `strict` survives a power cut; `relaxed` may lose the last second to one.
+    #[arg(long, value_name = "HOW", default_value = "strict", value_parser = ["strict", "relaxed"])]
+    durability: String,
+
+    /// How long a shutdown may take before what is left is cut, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    grace: u64,
+
+    /// Watch streams at once, at most.
+    #[arg(long, value_name = "N", default_value_t = limits::WATCH_STREAMS)]
+    watch_streams: usize,
+
+    /// Refuse writes while the disk has less free space than this, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 64)]
+    min_free: u64,
+
+    /// Memory for the pages of the store, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    cache: u64,
+
+    /// How the log is written to stderr: `pretty` for people, `json` for machines [default: by whether stderr is a terminal].
+    #[arg(long, value_name = "FORMAT", env = "PERSONA_LOG_FORMAT", value_parser = ["pretty", "json"])]
+    log_format: Option<String>,
+}
+
+fn parse_source(text: &str) -> Result<Source, String> {
+    let (namespace, dir) = match text.split_once('=') {
+        None => (Namespace::default(), text),
+        Some((namespace, dir)) => (namespace.parse().map_err(|error| format!("{error}"))?, dir),
+    };
+    if dir.is_empty() {
+        return Err("the folder is missing; write DIR or NAMESPACE=DIR".to_owned());
+    }
+    Ok(Source { namespace, dir: dir.into() })
+}
+
+pub(crate) async fn run(args: Args, out: &mut Output) -> Result<Outcome, Failure> {
+    logging::start(args.log_format.as_deref());
+    let options = options(&args)?;
+    let data_dir = options.registry.data_dir.clone();
+    let listener = TcpListener::bind(args.listen).await.map_err(|source| Failure::Io {
+        what: format!(
+            "cannot listen on {}; is another registry running there? choose another --listen",
+            args.listen
+        ),
+        source,
+    })?;
+    let ready = |ready: Ready| {
+        // Whoever starts the server from a script reads the address here; a closed stdout is no reason to stop.
+        drop(out.line(&format!("listening on {}", ready.address)));
+        announce(&ready, &data_dir, out);
+    };
+    let served = server::run(listener, options, stop_signal(), ready).await;
+    served.map_err(|error| Failure::Server(Box::new(error)))?;
+    Ok(Outcome::Done)
+}
+
+fn options(args: &Args) -> Result<server::Options, Failure> {
+    let data_dir = match &args.data_dir {
+        Some(dir) => dir.clone(),
+        None => default_data_dir()?,
+    };
+    let mut options = server::Options::new(data_dir);
+    options.registry.journal.durability = match args.durability.as_str() {
+        "relaxed" => Durability::Relaxed,
+        _ => Durability::Strict,
+    };
+    options.registry.watch_streams = args.watch_streams;
+    options.registry.min_free_bytes = args.min_free.saturating_mul(1024 * 1024);
+    options.registry.store.cache_bytes = args.cache.saturating_mul(1024 * 1024);
+    options.grace = Duration::from_secs(args.grace);
+    options.sources.clone_from(&args.personas);
+    for source in &args.personas {
+        if !source.dir.is_dir() {
+            return Err(Failure::Usage(format!("--personas: there is no folder {}", source.dir.display())));
+        }
+    }
+    let usual = Path::new("personas");
+    if options.sources.is_empty() && usual.is_dir() {
+        options.sources.push(Source { namespace: Namespace::default(), dir: usual.to_owned() });
+    }
+    Ok(options)
+}
+
+/// The platform's directory for data, under a key of the current folder, so that two projects never mix.
+fn default_data_dir() -> Result<PathBuf, Failure> {
+    let project = std::env::current_dir().and_then(std::fs::canonicalize).map_err(|source| Failure::Io {
+        what: "cannot tell the current folder; give --data-dir".to_owned(),
+        source,
+    })?;
+    let Some(dirs) = directories::ProjectDirs::from("", "", "persona-registry") else {
+        return Err(Failure::Usage("there is no home directory to keep data in; give --data-dir".to_owned()));
+    };
+    let digest = Digest::of(project.as_os_str().as_encoded_bytes()).to_string();
+    let key: String = digest.trim_start_matches("sha256:").chars().take(12).collect();
+    let name = project.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(dirs.data_local_dir().join(format!("{name}-{key}")))
+}
+
+/// Resolves at the first signal to stop; a second one ends the process at once.
+async fn stop_signal() {
+    signal().await;
+    tokio::spawn(async {
+        signal().await;
+        std::process::exit(130);
+    });
+}
+
+async fn signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    drop(tokio::signal::ctrl_c().await);
+}
+
+/// One screen: what is served, what was refused, and what to try.
+fn announce(ready: &Ready, data_dir: &Path, out: &mut Output) {
+    let status = ready.registry.status();
+    out.say(&format!(
+        "persona registry {} · store {} · revision {}",
+        env!("CARGO_PKG_VERSION"),
+        ready.registry.store_id(),
+        status.revision
+    ));
+    out.say(&format!("  data      {}", data_dir.display()));
+    out.say(&format!(
+        "  serving   {} in {} on {}",
+        count(status.personas, "persona"),
+        count(status.namespaces, "namespace"),
+        ready.address
+    ));
+    if let Some((reason, aside)) = &ready.opened.rebuilt {
+        let kept = aside.as_ref().map(|path| format!("; the old one is kept as {}", path.display()));
+        out.warning(&format!(
+            "the view was made anew from the journal: {reason}{}",
+            kept.unwrap_or_default()
+        ));
+    }
+    for (source, report) in &ready.seeded {
+        seeded(source, report, out);
+    }
+    if ready.seeded.is_empty() {
+        out.say(
+            "  folders   none; put personas with `persona put FILE`, or give a folder with --personas DIR",
+        );
+    }
+    out.say("");
+    out.say("try it:");
+    out.say("  persona list");
+    let name = if status.personas > 0 { "backend_developer" } else { "NAME" };
+    out.say(&format!(
+        "  grpcurl -plaintext -d '{{\"name\":\"{name}\"}}' {} persona.registry.v1.PersonaService/GetPersona",
+        ready.address
+    ));
+}
+
+fn seeded(source: &Source, report: &Report, out: &mut Output) {
+    let Report { created, updated, unchanged, skipped, refused } = report;
+    out.say(&format!(
+        "  folder    {} → {}: {created} new, {updated} updated, {unchanged} unchanged, {} refused, {skipped} passed over",
+        source.dir.display(),
+        source.namespace,
+        refused.len(),
+    ));
+    for refused in refused.iter().take(SHOWN) {
+        tell_refused(refused, out);
+    }
+    if refused.len() > SHOWN {
+        out.note(&format!(
+            "{} more were refused; `persona validate {}` tells all",
+            refused.len() - SHOWN,
+            source.dir.display()
+        ));
+    }
+}
+
+/// Refused files told on the screen.
+const SHOWN: usize = 20;
+
+fn tell_refused(refused: &Refused, out: &mut Output) {
+    let path = printable(&refused.path.to_string_lossy());
+    match &refused.reason {
+        Reason::Findings { diagnostics, content } => {
+            let lines = LineIndex::new(content);
+            for found in diagnostics.iter().filter(|found| Diagnostic::blocks_storing(found)) {
+                let at = lines.position(found.span.start);
+                out.error(found.code.as_str(), &format!("{path}:{}:{}: {}", at.line, at.column, found.message));
+            }
+        }
+        Reason::Duplicate { name, first } => {
+            out.error("", &format!("{path}: {} is called {name} too, and was taken; rename one", first.display()));
+        }
+        Reason::Conflict { name } => out.error(
+            "",
+            &format!("{path}: {name} was changed in the registry since this file last brought it; both are kept as they are"),
+        ),
+        Reason::Unreadable(problem) => out.error("", &format!("{path}: {problem}")),
+        Reason::Registry(error) => out.error("", &format!("{path}: {error}")),
+    }
+}
+
+fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_may_name_its_namespace() {
+        let source = parse_source("ops=team/personas").unwrap();
+        assert_eq!((source.namespace.as_str(), source.id().as_str()), ("ops", "ops=team/personas"));
+        assert_eq!(parse_source("personas").unwrap().id().as_str(), "default=personas");
+        assert!(parse_source("Ops=x").is_err() && parse_source("ops=").is_err());
+    }
 }

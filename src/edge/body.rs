@@ -76,9 +76,6 @@ impl<B: Body<Data = Bytes> + Unpin> Body for GuardedBody<B> {
             // Asked for more, so the reader has room.
             guard.disarm();
         }
-        if this.state != State::Streaming && this.inner.is_end_stream() {
-            return Poll::Ready(None);
-        }
         if let Some(deadline) = &mut this.deadline
             && deadline.as_mut().poll(context).is_ready()
             && this.state == State::Streaming

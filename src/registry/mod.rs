@@ -33,7 +33,7 @@ pub use self::read::{BatchGet, Freshness, Get, Got, List, Listing};
 pub use self::shared::WriteState;
 pub use self::token::{Binding, PageToken, ResumeToken};
 pub use self::watch::{Event, Mode, PersonaChange, Selection, Start, Watch, WatchRequest};
-pub use self::write::{Delete, Examined, Put, PutDone, Validate, WriteDone, examine};
+pub use self::write::{Delete, Examined, Put, PutDone, Validate, WriteDone, draft_of, examine};
 
 /// What a registry is opened with.
 #[derive(Debug, Clone)]

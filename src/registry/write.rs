@@ -216,7 +216,7 @@ impl Registry {
 }
 
 /// The draft of a document that may be stored, with the findings that do not keep it from that.
-pub(super) fn draft_of(content: Bytes, examined: Examined) -> Result<(Draft, Vec<Diagnostic>), Error> {
+pub fn draft_of(content: Bytes, examined: Examined) -> Result<(Draft, Vec<Diagnostic>), Error> {
     let Examined { document, diagnostics, name } = examined;
     if diagnostics.iter().any(Diagnostic::blocks_storing) {
         return Err(Error::PersonaInvalid(Box::new(Rejected { diagnostics, content })));
@@ -251,9 +251,10 @@ fn idempotent(
     Some(Idempotent { key: RequestKey::new(&caller.principal, method, &id), payload: payload(), id })
 }
 
-/// Hash of everything in the request that decides its outcome.
+/// Hash of everything in the request that decides its outcome. Not of validate_only: a rehearsal is answered as the
+/// real call would be.
 fn put_payload(put: &Put) -> Digest {
-    let Put { namespace, document, etag, create_only, message, request_id: _, validate_only } = put;
+    let Put { namespace, document, etag, create_only, message, request_id: _, validate_only: _ } = put;
     let name = document.name.as_ref().map_or("", Name::as_str);
     Digest::of_parts(&[
         namespace.as_str().as_bytes(),
@@ -262,18 +263,17 @@ fn put_payload(put: &Put) -> Digest {
         document.dialect.map_or("", Dialect::as_str).as_bytes(),
         document.profile.map_or("", Profile::as_str).as_bytes(),
         etag_text(etag.as_ref()).as_bytes(),
-        &[u8::from(*create_only), u8::from(*validate_only)],
+        &[u8::from(*create_only)],
         message.as_bytes(),
     ])
 }
 
 fn delete_payload(delete: &Delete) -> Digest {
-    let Delete { namespace, name, etag, message, request_id: _, validate_only } = delete;
+    let Delete { namespace, name, etag, message, request_id: _, validate_only: _ } = delete;
     Digest::of_parts(&[
         namespace.as_str().as_bytes(),
         name.as_str().as_bytes(),
         etag_text(etag.as_ref()).as_bytes(),
-        &[u8::from(*validate_only)],
         message.as_bytes(),
     ])
 }

@@ -1,4 +1,5 @@
-//! One binary of integration tests, a module a feature.
+//! The integration tests: the promises of the contract, each named after its number, against the real thing.
+
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,6 +16,13 @@ mod cli;
 mod client;
 mod commands;
 mod corpus;
+mod disk_full;
 mod documents;
+mod harness;
+mod journal;
+mod journal_damage;
+mod journal_disk;
+mod power_cut;
+mod revisions;
 mod rules;
 mod stub;

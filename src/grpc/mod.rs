@@ -1,0 +1,58 @@
+//! gRPC: thin handlers that turn messages into use cases and answers back. No decision is made here.
+
+mod admin_service;
+mod parse;
+mod persona_service;
+pub mod status;
+mod transport;
+mod watch;
+
+use tonic::service::Routes;
+use tonic_health::server::HealthReporter;
+
+use crate::domain::limits;
+use crate::registry::Registry;
+use crate::wire::pb::admin_service_server::AdminServiceServer;
+use crate::wire::pb::persona_service_server::PersonaServiceServer;
+
+pub use self::admin_service::Admin;
+pub use self::persona_service::Personas;
+pub use self::transport::Transport;
+
+/// All services, and the switch of their health.
+pub struct Services {
+    /// What answers calls.
+    pub routes: Transport<Routes>,
+    /// What load balancers are told.
+    pub health: HealthReporter,
+}
+
+/// The services of a registry: personas, administration, health, and reflection in both versions.
+pub async fn services(registry: &Registry) -> Result<Services, tonic_reflection::server::Error> {
+    let personas = PersonaServiceServer::new(Personas::new(registry.clone()))
+        .max_decoding_message_size(limits::REQUEST_BYTES);
+    let admin = AdminServiceServer::new(Admin::new(registry.clone()))
+        .max_decoding_message_size(limits::REQUEST_BYTES);
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<PersonaServiceServer<Personas>>().await;
+    health.set_serving::<AdminServiceServer<Admin>>().await;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(crate::wire::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let routes = Routes::new(personas)
+        .add_service(admin)
+        .add_service(health_service)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?)
+        .prepare();
+    Ok(Services { routes: Transport::new(routes), health })
+}
+
+/// Tells load balancers that nothing here serves any more.
+pub async fn set_not_serving(health: &HealthReporter) {
+    health.set_not_serving::<PersonaServiceServer<Personas>>().await;
+    health.set_not_serving::<AdminServiceServer<Admin>>().await;
+    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+}

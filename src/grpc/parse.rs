@@ -1,0 +1,200 @@
+//! From messages to use cases: every field is checked here, once, and all violations are told together.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::domain::{Dialect, Etag, Name, Namespace, Profile, Revision, StoreId, Version, View, limits};
+use crate::registry::{Error, Freshness, Violation};
+use crate::wire::{self, pb};
+
+/// Collects what is wrong with a request.
+#[derive(Debug, Default)]
+pub(super) struct Checks {
+    violations: Vec<Violation>,
+    names: Vec<Violation>,
+}
+
+impl Checks {
+    /// Ok when nothing was wrong. A name's violation has its own reason, unless others came with it.
+    pub(super) fn done(mut self) -> Result<(), Error> {
+        match (self.violations.is_empty(), self.names.len()) {
+            (true, 0) => Ok(()),
+            (true, 1) => match self.names.pop() {
+                Some(violation) => Err(Error::NameInvalid(violation)),
+                None => Ok(()),
+            },
+            _ => {
+                self.names.append(&mut self.violations);
+                Err(Error::ArgumentInvalid(self.names))
+            }
+        }
+    }
+
+    pub(super) fn fail(&mut self, field: &str, description: impl Into<String>) {
+        self.violations.push(Violation::new(field, description));
+    }
+
+    /// A namespace; empty means `default`.
+    pub(super) fn namespace(&mut self, text: &str) -> Namespace {
+        if text.is_empty() {
+            return Namespace::default();
+        }
+        self.named("namespace", text).unwrap_or_default()
+    }
+
+    /// A namespace, or none for `-`: all of them.
+    pub(super) fn namespaces(&mut self, text: &str) -> Option<Namespace> {
+        if text == "-" { None } else { Some(self.namespace(text)) }
+    }
+
+    /// A name that must be there. What stands for one that is not is never used: `done` fails first.
+    pub(super) fn name(&mut self, text: &str) -> Option<Name> {
+        self.named("name", text)
+    }
+
+    /// A name that may be empty.
+    pub(super) fn optional_name(&mut self, text: &str) -> Option<Name> {
+        if text.is_empty() { None } else { self.named("name", text) }
+    }
+
+    /// Names, each once.
+    pub(super) fn names(&mut self, texts: &[String], limit: usize) -> Vec<Name> {
+        if texts.len() > limit {
+            self.fail("names", format!("has {} names; at most {limit} are taken", texts.len()));
+            return Vec::new();
+        }
+        let mut seen = BTreeSet::new();
+        let mut names = Vec::with_capacity(texts.len());
+        for (at, text) in texts.iter().enumerate() {
+            let field = format!("names[{at}]");
+            let Some(name) = self.named::<Name>(&field, text) else { continue };
+            if seen.insert(name.clone()) {
+                names.push(name);
+            } else {
+                self.fail(&field, format!("{name} stands there twice; name each persona once"));
+            }
+        }
+        names
+    }
+
+    fn named<T: FromStr>(&mut self, field: &str, text: &str) -> Option<T>
+    where
+        T::Err: ToString,
+    {
+        text.parse().map_err(|error: T::Err| self.names.push(Violation::new(field, error.to_string()))).ok()
+    }
+
+    pub(super) fn version(&mut self, number: i64) -> Version {
+        match u64::try_from(number) {
+            Ok(version) if version > 0 => Version(version),
+            _ => {
+                self.fail("version", format!("{number} is no version; versions count from 1"));
+                Version(0)
+            }
+        }
+    }
+
+    pub(super) fn etag(&mut self, field: &str, text: &str) -> Option<Etag> {
+        if text.is_empty() {
+            return None;
+        }
+        text.parse().map_err(|error: <Etag as FromStr>::Err| self.fail(field, error.to_string())).ok()
+    }
+
+    pub(super) fn view(&mut self, view: i32, default: View) -> View {
+        match pb::PersonaView::try_from(view) {
+            Ok(pb::PersonaView::Unspecified) => default,
+            Ok(pb::PersonaView::Basic) => View::Basic,
+            Ok(pb::PersonaView::Full) => View::Full,
+            Err(_) => {
+                self.fail("view", format!("{view} is no PersonaView"));
+                default
+            }
+        }
+    }
+
+    pub(super) fn dialect(&mut self, dialect: i32) -> Option<Dialect> {
+        match pb::Dialect::try_from(dialect) {
+            Ok(dialect) => wire::read_dialect(dialect),
+            Err(_) => {
+                self.fail("dialect", format!("{dialect} is no Dialect"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn profile(&mut self, profile: i32) -> Option<Profile> {
+        match pb::Profile::try_from(profile) {
+            Ok(profile) => wire::read_profile(profile),
+            Err(_) => {
+                self.fail("profile", format!("{profile} is no Profile"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn freshness(&mut self, options: Option<pb::ReadOptions>) -> Freshness {
+        let Some(pb::ReadOptions { store_id, min_revision }) = options else { return Freshness::default() };
+        if store_id.is_empty() {
+            if min_revision != 0 {
+                self.fail("read_options.store_id", "is required with min_revision");
+            }
+            return Freshness::default();
+        }
+        let store_id = store_id.parse::<StoreId>();
+        let min = u64::try_from(min_revision).map(Revision);
+        match (store_id, min) {
+            (Ok(store_id), Ok(min)) => Freshness { min: Some((store_id, min)) },
+            (store_id, min) => {
+                if let Err(error) = store_id {
+                    self.fail("read_options.store_id", error.to_string());
+                }
+                if min.is_err() {
+                    self.fail("read_options.min_revision", format!("{min_revision} is below 0"));
+                }
+                Freshness::default()
+            }
+        }
+    }
+
+    pub(super) fn message(&mut self, message: String) -> String {
+        self.bounded("message", message, limits::MESSAGE_BYTES)
+    }
+
+    pub(super) fn request_id(&mut self, id: String) -> Option<String> {
+        if id.is_empty() {
+            return None;
+        }
+        Some(self.bounded("request_id", id, limits::REQUEST_ID_BYTES))
+    }
+
+    pub(super) fn bounded(&mut self, field: &str, text: String, limit: usize) -> String {
+        if text.len() > limit {
+            self.fail(field, format!("has {} bytes; at most {limit} are taken", text.len()));
+        }
+        text
+    }
+
+    pub(super) fn page_size(&mut self, size: i32) -> usize {
+        match usize::try_from(size) {
+            Ok(0) => limits::PAGE_DEFAULT,
+            Ok(size) if size <= limits::PAGE_MAX => size,
+            _ => {
+                self.fail("page_size", format!("{size} is outside 0 to {}", limits::PAGE_MAX));
+                limits::PAGE_DEFAULT
+            }
+        }
+    }
+
+    pub(super) fn progress_interval(&mut self, interval: Option<prost_types::Duration>) -> Duration {
+        let Some(interval) = interval else { return limits::PROGRESS_DEFAULT };
+        match Duration::try_from(interval) {
+            Ok(interval) if (limits::PROGRESS_MIN..=limits::PROGRESS_MAX).contains(&interval) => interval,
+            _ => {
+                self.fail("progress_interval", "is outside 1 s to 60 s");
+                limits::PROGRESS_DEFAULT
+            }
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The one maker of `Status`: code, reason and details of every way a call can fail.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use http::HeaderMap;
+use prost::Message as _;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::diagnostic::LineIndex;
+use crate::domain::limits;
+use crate::edge::Failure;
+use crate::registry::{Error, Rejected, Violation};
+use crate::wire::{ERROR_DOMAIN, pb::ErrorReason};
+
+/// How long to wait before asking a full or busy registry again.
+const RETRY: Duration = Duration::from_secs(1);
+/// Characters of a status message; more belongs into details.
+const MESSAGE_CHARS: usize = 600;
+/// Characters of one violation's description.
+const DESCRIPTION_CHARS: usize = 160;
+
+/// The status of a failed use case.
+#[must_use]
+pub fn of(error: &Error) -> Status {
+    let text = error.to_string();
+    let none = || Vec::<(&str, String)>::new();
+    match error {
+        Error::NameInvalid(violation) => {
+            invalid(ErrorReason::NameInvalid, &text, std::slice::from_ref(violation))
+        }
+        Error::ArgumentInvalid(violations) => invalid(ErrorReason::ArgumentInvalid, &text, violations),
+        Error::PersonaInvalid(rejected) => persona_invalid(&text, rejected),
+        Error::PersonaTooLarge { size_bytes } => make(
+            Code::InvalidArgument,
+            ErrorReason::PersonaTooLarge,
+            &text,
+            [("size_bytes", size_bytes.to_string()), ("limit_bytes", limits::DOCUMENT_BYTES.to_string())],
+        ),
+        Error::BatchTooLarge { fit } => make(
+            Code::InvalidArgument,
+            ErrorReason::BatchTooLarge,
+            &text,
+            [("fit", fit.to_string()), ("limit_bytes", limits::RESPONSE_BYTES.to_string())],
+        ),
+        Error::PageTokenInvalid(_) => {
+            make(Code::InvalidArgument, ErrorReason::PageTokenInvalid, &text, none())
+        }
+        Error::ResumeTokenInvalid(_) => {
+            make(Code::InvalidArgument, ErrorReason::ResumeTokenInvalid, &text, none())
+        }
+        Error::RequestIdReused { request_id } => make(
+            Code::InvalidArgument,
+            ErrorReason::RequestIdReused,
+            &text,
+            [("request_id", request_id.clone())],
+        ),
+        Error::PersonaNotFound { namespace, name } => make(
+            Code::NotFound,
+            ErrorReason::PersonaNotFound,
+            &text,
+            [("namespace", namespace.to_string()), ("name", name.to_string())],
+        ),
+        Error::PersonasNotFound { namespace, count, names } => {
+            let names: Vec<_> = names.iter().map(|name| name.as_str()).collect();
+            make(
+                Code::NotFound,
+                ErrorReason::PersonaNotFound,
+                &text,
+                [
+                    ("namespace", namespace.to_string()),
+                    ("missing", count.to_string()),
+                    ("names", names.join(",")),
+                ],
+            )
+        }
+        Error::VersionNotFound { namespace, name, version } => make(
+            Code::NotFound,
+            ErrorReason::VersionNotFound,
+            &text,
+            [
+                ("namespace", namespace.to_string()),
+                ("name", name.to_string()),
+                ("version", version.to_string()),
+            ],
+        ),
+        Error::PersonaExists { namespace, name, etag } => make(
+            Code::AlreadyExists,
+            ErrorReason::PersonaExists,
+            &text,
+            [("namespace", namespace.to_string()), ("name", name.to_string()), ("etag", etag.to_string())],
+        ),
+        Error::EtagMismatch { namespace, name, current } => make(
+            Code::Aborted,
+            ErrorReason::EtagMismatch,
+            &text,
+            [
+                ("namespace", namespace.to_string()),
+                ("name", name.to_string()),
+                ("etag", current.map(|etag| etag.to_string()).unwrap_or_default()),
+            ],
+        ),
+        Error::RevisionInFuture { revision } => {
+            make(Code::OutOfRange, ErrorReason::RevisionInFuture, &text, [("revision", revision.to_string())])
+        }
+        Error::StoreMismatch { store_id } => make(
+            Code::FailedPrecondition,
+            ErrorReason::StoreMismatch,
+            &text,
+            [("store_id", store_id.to_string())],
+        ),
+        Error::ReadOnly { cause } => make(
+            Code::FailedPrecondition,
+            ErrorReason::RegistryReadOnly,
+            &text,
+            [("cause", cut(cause, DESCRIPTION_CHARS))],
+        ),
+        Error::Corrupt(key) => make(
+            Code::DataLoss,
+            ErrorReason::StoredDataCorrupt,
+            &text,
+            [("key", cut(key, DESCRIPTION_CHARS))],
+        ),
+        Error::Overloaded => again(ErrorReason::Overloaded, &text, none()),
+        Error::TooManyWatches { limit } => {
+            again(ErrorReason::TooManyWatches, &text, [("limit", limit.to_string())])
+        }
+        Error::StoreFull { free_bytes } => {
+            again(ErrorReason::StoreFull, &text, [("free_bytes", free_bytes.to_string())])
+        }
+        Error::Draining => make(Code::Unavailable, ErrorReason::ServerDraining, &text, none()),
+        Error::OutcomeUnknown => make(Code::Unavailable, ErrorReason::WriteOutcomeUnknown, &text, none()),
+        Error::Internal(problem) => {
+            // The words are for the log; a caller can do nothing with them.
+            tracing::error!(problem, "a fault of the registry");
+            internal()
+        }
+    }
+}
+
+/// The trailers of a call that ended at the edge.
+#[must_use]
+pub fn at_edge(failure: &Failure) -> HeaderMap {
+    let none = Vec::<(&str, String)>::new();
+    let status = match failure {
+        Failure::DeadlineExpired => make(
+            Code::DeadlineExceeded,
+            ErrorReason::DeadlineExpired,
+            "the deadline passed; of a write the outcome is unknown: retry with the same request_id",
+            none,
+        ),
+        Failure::TimeoutInvalid(problem) => {
+            let violation = Violation::new("grpc-timeout", problem.as_str());
+            invalid(ErrorReason::ArgumentInvalid, problem, std::slice::from_ref(&violation))
+        }
+        Failure::Panicked => internal(),
+    };
+    headers(&status)
+}
+
+/// A fault of the transport, which has no details of its own, in the contract's terms.
+#[must_use]
+pub fn of_transport(code: Code, message: &str, path: &str) -> HeaderMap {
+    let none = Vec::<(&str, String)>::new();
+    let status = match code {
+        Code::OutOfRange => make(
+            Code::InvalidArgument,
+            ErrorReason::MessageTooLarge,
+            &format!("the request is larger than {} bytes", limits::REQUEST_BYTES),
+            none,
+        ),
+        Code::Unimplemented if message.contains("compress") => {
+            make(Code::Unimplemented, ErrorReason::EncodingUnsupported, message, none)
+        }
+        Code::Unimplemented => make(
+            Code::Unimplemented,
+            ErrorReason::MethodUnknown,
+            &format!("this registry has no method {}", cut(path, DESCRIPTION_CHARS)),
+            [("path", cut(path, DESCRIPTION_CHARS))],
+        ),
+        Code::Internal | Code::InvalidArgument | Code::DataLoss | Code::Cancelled => make(
+            Code::InvalidArgument,
+            ErrorReason::MessageMalformed,
+            "the request is not the message that the method takes",
+            none,
+        ),
+        _ => {
+            tracing::error!(?code, message, "the transport failed in a way that is not mapped");
+            internal()
+        }
+    };
+    headers(&status)
+}
+
+fn internal() -> Status {
+    let text = "a fault of the registry; its log has more under this answer's x-request-id";
+    make(Code::Internal, ErrorReason::Internal, text, Vec::<(&str, String)>::new())
+}
+
+fn again<'a>(
+    reason: ErrorReason,
+    text: &str,
+    metadata: impl IntoIterator<Item = (&'a str, String)>,
+) -> Status {
+    let mut details = info(reason, metadata);
+    details.set_retry_info(Some(RETRY));
+    finish(Code::ResourceExhausted, text, details)
+}
+
+fn invalid(reason: ErrorReason, text: &str, violations: &[Violation]) -> Status {
+    let first = violations.first().map(|violation| ("field", violation.field.clone()));
+    let described = violations.iter().map(|one| (one.field.clone(), one.description.clone())).collect();
+    bounded(reason, text, first.into_iter().collect(), described)
+}
+
+fn persona_invalid(text: &str, rejected: &Rejected) -> Status {
+    let lines = LineIndex::new(&rejected.content);
+    let blocking: Vec<_> = rejected.diagnostics.iter().filter(|found| found.blocks_storing()).collect();
+    let described = blocking.iter().take(limits::STATUS_DIAGNOSTICS).map(|found| {
+        let at = lines.position(found.span.start);
+        let field = found.field.clone().unwrap_or_else(|| "content".to_owned());
+        let text = format!("{}:{}: {} {}", at.line, at.column, found.code, found.message);
+        (field, text)
+    });
+    let count = vec![("errors", blocking.len().to_string())];
+    bounded(ErrorReason::PersonaInvalid, text, count, described.collect())
+}
+
+/// An INVALID_ARGUMENT with as many violations as fit: the encoded status travels in trailers.
+fn bounded(
+    reason: ErrorReason,
+    text: &str,
+    metadata: Vec<(&str, String)>,
+    mut violations: Vec<(String, String)>,
+) -> Status {
+    loop {
+        let mut details = info(reason, metadata.clone());
+        for (field, description) in &violations {
+            details.add_bad_request_violation(
+                cut(field, DESCRIPTION_CHARS),
+                cut(description, DESCRIPTION_CHARS),
+            );
+        }
+        let status = finish(Code::InvalidArgument, text, details);
+        if status.details().len() <= limits::STATUS_BYTES || violations.pop().is_none() {
+            return status;
+        }
+    }
+}
+
+fn make<'a>(
+    code: Code,
+    reason: ErrorReason,
+    text: &str,
+    metadata: impl IntoIterator<Item = (&'a str, String)>,
+) -> Status {
+    finish(code, text, info(reason, metadata))
+}
+
+fn info<'a>(reason: ErrorReason, metadata: impl IntoIterator<Item = (&'a str, String)>) -> ErrorDetails {
+    let metadata: HashMap<String, String> =
+        metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    ErrorDetails::with_error_info(word(reason), ERROR_DOMAIN, metadata)
+}
+
+/// The reason as `ErrorInfo.reason` has it: the enum value's name without its prefix.
+#[must_use]
+pub fn word(reason: ErrorReason) -> &'static str {
+    let name = reason.as_str_name();
+    name.strip_prefix("ERROR_REASON_").unwrap_or(name)
+}
+
+fn finish(code: Code, text: &str, details: ErrorDetails) -> Status {
+    Status::with_error_details(code, cut(text, MESSAGE_CHARS), details)
+}
+
+fn cut(text: &str, chars: usize) -> String {
+    if text.chars().nth(chars).is_none() {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(chars.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+/// The status as headers or trailers.
+fn headers(status: &Status) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/grpc"));
+    if let Err(error) = status.add_header(&mut headers) {
+        tracing::error!(%error, "a status cannot be written");
+    }
+    headers
+}
+
+/// Bytes that the status' details take in trailers.
+#[must_use]
+pub fn encoded_len(status: &Status) -> usize {
+    tonic_types::Status::decode(status.details()).map_or(0, |details| details.encoded_len())
+}

@@ -1,0 +1,224 @@
+//! The server: opens the registry, takes in the folders, serves until told to stop, then drains.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tonic::service::Routes;
+
+use crate::edge::{Edge, stall};
+use crate::grpc::{self, Services, Transport};
+use crate::registry::{self, OnConflict, OpenError, OpenReport, Registry};
+use crate::seed;
+
+/// What the server is started with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How the registry behaves.
+    pub registry: registry::Options,
+    /// Folders taken in at the start.
+    pub sources: Vec<seed::Source>,
+    /// How long a drain may take before what is left is cut. Default 30 s.
+    pub grace: Duration,
+    /// How long data may wait for a reader before its stream is reset. Default 60 s.
+    pub stall_limit: Duration,
+    /// Connections at once; further ones wait to be accepted. Default 16384.
+    pub connections: usize,
+    /// Calls at once on one connection. Default 1024.
+    pub streams_per_connection: u32,
+    /// Bytes that one stream may hold unsent. Default 64 KiB.
+    pub send_buffer_bytes: usize,
+    /// How often a silent connection is asked whether it lives. Default 20 s.
+    pub keepalive: Duration,
+}
+
+impl Options {
+    /// The production defaults, with the store in this directory.
+    #[must_use]
+    pub fn new(data_dir: PathBuf) -> Self {
+        Self {
+            registry: registry::Options::new(data_dir),
+            sources: Vec::new(),
+            grace: Duration::from_secs(30),
+            stall_limit: Duration::from_secs(60),
+            connections: 16_384,
+            streams_per_connection: 1024,
+            send_buffer_bytes: 64 * 1024,
+            keepalive: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Why the server does not start, or stopped without being told.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The registry does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A task that must not fail did.
+    #[error("starting failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+    /// A folder could not be taken in at all.
+    #[error("the folder {dir} could not be taken in: {error}")]
+    Seed {
+        /// The folder.
+        dir: PathBuf,
+        /// Why.
+        error: registry::Error,
+    },
+    /// Reflection cannot be built; a fault of the build.
+    #[error("reflection cannot be built: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The listener is of no use.
+    #[error("the listener is of no use: {0}")]
+    Listener(std::io::Error),
+}
+
+/// What there is to tell once calls are served.
+#[derive(Debug)]
+pub struct Ready {
+    /// Where calls are served.
+    pub address: SocketAddr,
+    /// The registry, for whoever embeds the server.
+    pub registry: Registry,
+    /// What opening took.
+    pub opened: OpenReport,
+    /// What became of the folders.
+    pub seeded: Vec<(seed::Source, seed::Report)>,
+}
+
+type Service = Edge<Transport<Routes>>;
+
+/// Serves on a bound listener until `shutdown`, then drains: health says NOT_SERVING, watch streams are closed,
+/// calls are finished, and after the grace time what is left is cut. `ready` is told once calls are served.
+#[tracing::instrument(skip_all)]
+pub async fn run(
+    listener: TcpListener,
+    options: Options,
+    shutdown: impl Future<Output = ()>,
+    ready: impl FnOnce(Ready),
+) -> Result<(), ServeError> {
+    let registry_options = options.registry.clone();
+    let (registry, opened) = tokio::task::spawn_blocking(move || Registry::open(registry_options)).await??;
+    let mut seeded = Vec::new();
+    for source in &options.sources {
+        let report = seed::import(&registry, source, OnConflict::Report).await;
+        let report = report.map_err(|error| ServeError::Seed { dir: source.dir.clone(), error })?;
+        seeded.push((source.clone(), report));
+    }
+    let Services { routes, health } = grpc::services(&registry).await?;
+    let address = listener.local_addr().map_err(ServeError::Listener)?;
+    tracing::info!(%address, store_id = %registry.store_id(), revision = %registry.head(), "serving");
+    ready(Ready { address, registry: registry.clone(), opened, seeded });
+
+    let (stop_accepting, accepting) = watch::channel(false);
+    let service = Edge::new(routes, grpc::status::at_edge);
+    let connections = tokio::spawn(accept(listener, service, options.clone(), accepting));
+    shutdown.await;
+
+    tracing::info!("draining");
+    let end = tokio::time::Instant::now() + options.grace;
+    grpc::set_not_serving(&health).await;
+    registry.drain();
+    // Streams end each after a moment of its own; there is nothing to wait for once they have.
+    let spread_end = end.min(tokio::time::Instant::now() + options.registry.drain_spread);
+    while registry.status().watches > 0 && tokio::time::Instant::now() < spread_end {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stop_accepting.send_replace(true);
+    let mut connections = connections.await?;
+    let finished = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout_at(end, finished).await.is_err() {
+        tracing::warn!(left = connections.len(), "the grace time is over; what is left is cut");
+        connections.shutdown().await;
+    }
+    registry.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Takes connections until told to stop; answers those that still run.
+async fn accept(
+    listener: TcpListener,
+    service: Service,
+    options: Options,
+    mut stop: watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let places = Arc::new(Semaphore::new(options.connections));
+    let mut connections = JoinSet::new();
+    loop {
+        let place = tokio::select! {
+            _ = stop.changed() => break,
+            place = Arc::clone(&places).acquire_owned() => place,
+            Some(_) = connections.join_next() => continue,
+        };
+        let Ok(place) = place else { break };
+        let stream = loop {
+            tokio::select! {
+                _ = stop.changed() => return connections,
+                Some(_) = connections.join_next() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => break stream,
+                    Err(error) => {
+                        // Out of file descriptors, most likely: those that close make room.
+                        tracing::warn!(%error, "a connection could not be taken");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                },
+            }
+        };
+        // Without this a small answer waits 40 ms for the reader's acknowledgement.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "nodelay is off");
+        }
+        let (service, options, stop) = (service.clone(), options.clone(), stop.clone());
+        connections.spawn(async move {
+            connection(stream, service, &options, stop).await;
+            drop(place);
+        });
+    }
+    connections
+}
+
+/// Serves one connection to its end. TLS, when it comes, wraps `stream` before it gets here.
+async fn connection<S>(stream: S, service: Service, options: &Options, mut stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = http2::Builder::new(stall::Executor { limit: options.stall_limit });
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(options.streams_per_connection)
+        .max_send_buf_size(options.send_buffer_bytes)
+        .max_header_list_size(16 * 1024)
+        .keep_alive_interval(options.keepalive)
+        .keep_alive_timeout(options.keepalive);
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    tokio::pin!(connection);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended in an error");
+                }
+                return;
+            }
+            changed = stop.changed(), if !stopping => {
+                stopping = true;
+                if changed.is_ok() {
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
