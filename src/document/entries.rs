@@ -23,6 +23,8 @@ pub struct Entry {
 /// A stretch of lines that begins with a key at the outermost indentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Segment {
+    /// Where the key's line begins.
+    pub(super) start: usize,
     pub(super) key: Span,
     /// Behind the key's colon, to the end of the last line.
     pub(super) value: Span,
@@ -38,7 +40,7 @@ impl Entry {
 
 impl Segment {
     pub(super) fn whole(&self) -> Span {
-        Span { start: self.key.start, end: self.value.end }
+        Span { start: self.start, end: self.value.end }
     }
 }
 
@@ -60,7 +62,11 @@ pub(super) fn split(text: &str, yaml: Span) -> Vec<Segment> {
             let start = line.start + base;
             let colon = source.get(start + length..).and_then(|rest| rest.find(':')).unwrap_or(0);
             let key = Span { start, end: start + length };
-            segments.push(Segment { key, value: Span { start: key.end + colon + 1, end: yaml.end } });
+            segments.push(Segment {
+                start: line.start,
+                key,
+                value: Span { start: key.end + colon + 1, end: yaml.end },
+            });
         }
     }
     segments

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::diagnostic::{Applicability, Code, Diagnostic, Label, Severity, Span};
+use crate::diagnostic::{Applicability, Code, Diagnostic, Edit, Label, Severity, Span};
 use crate::domain::Field;
 use crate::domain::limits::{FRONT_MATTER_BYTES, FRONT_MATTER_DEPTH, FRONT_MATTER_KEYS};
 
@@ -120,11 +120,10 @@ fn recovered(
             ..Diagnostic::new(Code::SYN007, Severity::Error, span, message)
         });
     }
-    let reading =
-        if refused.is_empty() && !entries.is_empty() { Reading::Recovered } else { Reading::Refused };
+    let usable = refused.is_empty() && !entries.is_empty();
     found.extend(recovered);
     found.extend(refused);
-    (entries, reading)
+    if usable { (entries, Reading::Recovered) } else { (Vec::new(), Reading::Refused) }
 }
 
 fn fence_fault(text: &str, fences: &Fences, found: &mut Vec<Diagnostic>) {
@@ -139,9 +138,11 @@ fn fence_fault(text: &str, fences: &Fences, found: &mut Vec<Diagnostic>) {
         }),
         Some(Fault::TextBefore) => {
             let moved = text.get(before.start..before.end).unwrap_or_default();
+            let ended = text.get(..fences.body).is_some_and(|before| before.ends_with('\n'));
+            let gap = if ended { "" } else { "\n" };
             let mut fix = replace("move the text below the front matter", Applicability::Unsafe, before, "");
             let at = Span { start: fences.body, end: fences.body };
-            fix.edits.push(crate::diagnostic::Edit { span: at, text: moved.into() });
+            fix.edits.push(Edit { span: at, text: format!("{gap}{moved}") });
             found.push(Diagnostic {
                 labels: vec![Label { span: first_line(text), message: "text stands before it".into() }],
                 help: Some("the first line of the document must be `---`".into()),
@@ -182,8 +183,16 @@ fn not_a_mapping(text: &str, fences: &Fences, field: &Field) -> Diagnostic {
         Field::Null => "the front matter is empty".to_owned(),
         other => format!("the front matter is {}, not a mapping", other.kind()),
     };
+    let at = Span { start: fences.yaml.end, end: fences.yaml.end };
+    let lines = replace(
+        "write the keys",
+        Applicability::Unsafe,
+        at,
+        "name: name-of-the-persona\ndescription: TODO\n",
+    );
     Diagnostic {
         help: Some("write `key: value` lines, at least `name` and `description`".into()),
+        fixes: if *field == Field::Null { vec![lines] } else { Vec::new() },
         ..Diagnostic::new(Code::SYN007, Severity::Error, span, message)
     }
 }

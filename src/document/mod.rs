@@ -8,6 +8,7 @@ mod fence;
 mod front;
 mod guard;
 mod markdown;
+mod offence;
 mod outline;
 mod recover;
 mod slug;

@@ -34,7 +34,9 @@ impl Heading {
     /// Whether the heading says this, whatever its case.
     #[must_use]
     pub fn is(&self, title: &str) -> bool {
-        self.title.trim_end_matches([':', '：']).trim_end().to_lowercase() == title.to_lowercase()
+        let own = self.title.trim_end_matches([':', '：']).trim_end();
+        // No allocation: a body may have tens of thousands of headings.
+        own.chars().flat_map(char::to_lowercase).eq(title.chars().flat_map(char::to_lowercase))
     }
 }
 

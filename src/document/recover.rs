@@ -5,6 +5,7 @@ use crate::domain::Field;
 
 use super::entries::{Entry, Segment, key_text, split, trim};
 use super::front::{self, Failure};
+use super::offence::{offence, quoted_end};
 use super::source::replace;
 use super::yaml::quote;
 
@@ -22,7 +23,7 @@ pub(super) struct Recovered {
 
 /// Reads what strict YAML refuses. The parser's own complaint gives the place where nothing better is known.
 pub(super) fn recover(text: &str, yaml: Span) -> Recovered {
-    let segments = join_prose(text, split(text, yaml));
+    let segments = join_quoted(text, join_prose(text, split(text, yaml)));
     let mut result = Recovered::default();
     let first = segments.first().map_or(yaml.end, |segment| segment.key.start);
     result.stray = stray(text, Span { start: yaml.start, end: first });
@@ -41,6 +42,48 @@ pub(super) fn recover(text: &str, yaml: Span) -> Recovered {
         }
     }
     result
+}
+
+/// Key-like lines inside a quoted value belong to it, when the value parses with them.
+fn join_quoted(text: &str, segments: Vec<Segment>) -> Vec<Segment> {
+    /// Each try looks through the rest of the text; honest documents have no more than a few such values.
+    const TRIES: usize = 8;
+    let end = segments.last().map_or(0, |segment| segment.value.end);
+    let mut tries = 0;
+    let mut joined: Vec<Segment> = Vec::with_capacity(segments.len());
+    for mut segment in segments {
+        if joined.last().is_some_and(|last| last.value.end > segment.start) {
+            continue;
+        }
+        let start = trim(text, segment.value).start;
+        let quote = text
+            .get(start..)
+            .and_then(|rest| rest.chars().next())
+            .filter(|first| matches!(first, '"' | '\''));
+        let open = |quote: &char| {
+            quoted_end(text.get(start..segment.value.end).unwrap_or_default(), *quote).is_none()
+        };
+        if let Some(quote) = quote.filter(open).filter(|_| tries < TRIES) {
+            tries += 1;
+            let close =
+                quoted_end(text.get(start..end).unwrap_or_default(), quote).map(|length| start + length);
+            if let Some(close) = close {
+                let rest = text.get(close..end).unwrap_or_default();
+                let line = rest.find('\n').map_or(rest.len(), |newline| newline + 1);
+                let whole = Span { start: segment.start, end: close + line };
+                if matches!(front::strict(text, whole), Ok(Field::Map(map)) if map.len() == 1) {
+                    segment.value.end = whole.end;
+                }
+            }
+        }
+        joined.push(segment);
+    }
+    // A joined value ends with its closing line; lines up to the next key still belong to it.
+    let starts: Vec<usize> = joined.iter().skip(1).map(|segment| segment.start).chain([end]).collect();
+    for (segment, next) in joined.iter_mut().zip(starts) {
+        segment.value.end = next;
+    }
+    joined
 }
 
 /// Unindented prose and dialogue inside a description looks like keys (`Context: …`, `user: …`). Keys of front
@@ -154,106 +197,6 @@ fn plain_text(written: &str) -> String {
     folded
 }
 
-/// The exact place that strict YAML stumbles over, and a name for it.
-fn offence(text: &str, value: Span, at: Option<usize>) -> (Span, String) {
-    let written = text.get(value.start..value.end).unwrap_or_default();
-    let here =
-        |start: usize, length: usize| Span { start: value.start + start, end: value.start + start + length };
-    let first = written.chars().next();
-    match first {
-        Some('{') if written.starts_with("{{") => {
-            let length = written.find("}}").map_or(2, |end| end + 2);
-            return (here(0, length), "unquoted template".into());
-        }
-        Some(mark @ ('*' | '&' | '@' | '`' | '%')) => return (here(0, 1), format!("unquoted `{mark}`")),
-        Some(quote @ ('"' | '\'')) => {
-            return match quoted_end(written, quote) {
-                Some(end) => trailing(written, end, &here, "text behind the closing quote"),
-                None => (here(0, 1), format!("`{quote}` that is never closed")),
-            };
-        }
-        Some(open @ ('[' | '{')) => {
-            if let Some(end) = closing(written, open).filter(|end| *end < written.len()) {
-                return trailing(written, end, &here, "text behind the closing bracket");
-            }
-        }
-        Some(_) => {
-            if let Some(colon) = colon(written) {
-                return (here(colon, 1), "unquoted `: `".into());
-            }
-            if let Some(line) = unindented(written) {
-                return (here(line.start, line.end - line.start), "unindented line".into());
-            }
-        }
-        None => {}
-    }
-    if let Some(at) = at.filter(|at| (value.start..value.end).contains(at) && text.is_char_boundary(*at)) {
-        let length = text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-        return (Span { start: at, end: at + length }, "YAML that strict parsers refuse".into());
-    }
-    (value, "YAML that strict parsers refuse".into())
-}
-
-fn trailing(written: &str, end: usize, here: &dyn Fn(usize, usize) -> Span, what: &str) -> (Span, String) {
-    let rest = written.get(end..).unwrap_or_default();
-    let line = rest.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let start = end + rest.find(line.trim()).unwrap_or(0);
-    (here(start, line.trim().len()), what.into())
-}
-
-fn quoted_end(written: &str, quote: char) -> Option<usize> {
-    let mut letters = written.char_indices().skip(1).peekable();
-    while let Some((at, letter)) = letters.next() {
-        if letter == '\\' && quote == '"' {
-            letters.next();
-        } else if letter == quote {
-            if quote == '\'' && letters.peek().is_some_and(|(_, next)| *next == quote) {
-                letters.next();
-            } else {
-                return Some(at + 1);
-            }
-        }
-    }
-    None
-}
-
-fn closing(written: &str, open: char) -> Option<usize> {
-    let close = if open == '[' { ']' } else { '}' };
-    let mut depth = 0_usize;
-    for (at, letter) in written.char_indices() {
-        if letter == open {
-            depth += 1;
-        } else if letter == close {
-            depth = depth.saturating_sub(1);
-            if depth == 0 {
-                return Some(at + 1);
-            }
-        }
-    }
-    None
-}
-
-fn colon(written: &str) -> Option<usize> {
-    let bytes = written.as_bytes();
-    written
-        .match_indices(':')
-        .map(|(at, _)| at)
-        .find(|at| bytes.get(at + 1).is_none_or(|next| matches!(next, b' ' | b'\t' | b'\n' | b'\r')))
-}
-
-fn unindented(written: &str) -> Option<Span> {
-    let first = written.find('\n')? + 1;
-    let mut at = first;
-    for line in written.get(first..)?.split_inclusive('\n') {
-        let content = line.trim_end();
-        if !content.is_empty() && !content.starts_with([' ', '\t']) {
-            return Some(Span { start: at, end: at + content.len() });
-        }
-        at += line.len();
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,7 +208,8 @@ mod tests {
     #[test]
     fn the_offender_is_named_exactly() {
         for (text, offender, what) in [
-            ("d: use: when", ":", "unquoted `: `"),
+            ("d: use: when", ": ", "unquoted `: `"),
+            ("d: when:\n  x", ":", "unquoted `:`"),
             ("g: **/*.js", "*", "unquoted `*`"),
             ("t: {{x}} y", "{{x}}", "unquoted template"),
             ("h: [a] [b]", "[b]", "text behind the closing bracket"),

@@ -51,7 +51,11 @@ fn replace_invalid(content: &[u8], found: &mut Vec<Diagnostic>) -> String {
     for chunk in content.utf8_chunks() {
         text.push_str(chunk.valid());
         if !chunk.invalid().is_empty() {
-            bad.push(Span { start: text.len(), end: text.len() + chunk.invalid().len() });
+            let span = Span { start: text.len(), end: text.len() + chunk.invalid().len() };
+            match bad.last_mut() {
+                Some(Span { end, .. }) if *end == span.start => *end = span.end,
+                _ => bad.push(span),
+            }
             text.extend(chunk.invalid().iter().map(|_| '?'));
         }
     }
@@ -60,6 +64,7 @@ fn replace_invalid(content: &[u8], found: &mut Vec<Diagnostic>) -> String {
             .get(span.start..span.end)
             .unwrap_or_default()
             .iter()
+            .take(8)
             .map(|byte| format!("\\x{byte:02x}"))
             .collect();
         let message = format!("\"{bytes}\" at byte {} is not UTF-8{more}", span.start);

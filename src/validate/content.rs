@@ -42,8 +42,9 @@ fn empty_body(document: &Document, found: &mut Vec<Diagnostic>) {
 
 fn unaddressed(document: &Document, found: &mut Vec<Diagnostic>) {
     if let Some((count, span)) = document.unaddressed {
+        let plural = if count == 1 { "" } else { "s" };
         let message = format!(
-            "{count} headings cannot be addressed: an outline has {OUTLINE_ENTRIES} entries and {OUTLINE_LEVELS} levels"
+            "{count} heading{plural} cannot be addressed: an outline has {OUTLINE_ENTRIES} entries and {OUTLINE_LEVELS} levels"
         );
         found.push(Diagnostic {
             help: Some("they stay part of the section around them; `sections` cannot ask for them".into()),

@@ -15,9 +15,9 @@ pub(super) fn check(document: &Document, content: &[u8], found: &mut Vec<Diagnos
     }
     for key in ["name", "description"] {
         match document.entry(key) {
-            Some(entry) if is_empty(entry) => missing(document, key, Some(entry), found),
+            Some(entry) if is_empty(entry) => missing(document, content, key, Some(entry), found),
             Some(entry) => text_wanted(entry, content, found),
-            None => missing(document, key, None, found),
+            None => missing(document, content, key, None, found),
         }
     }
     if let Some(entry) = document.entry("name") {
@@ -46,7 +46,13 @@ fn required(dialect: Dialect) -> &'static [&'static str] {
     }
 }
 
-fn missing(document: &Document, key: &str, entry: Option<&Entry>, found: &mut Vec<Diagnostic>) {
+fn missing(
+    document: &Document,
+    content: &[u8],
+    key: &str,
+    entry: Option<&Entry>,
+    found: &mut Vec<Diagnostic>,
+) {
     let dialect = document.derived.dialect;
     if !required(dialect).contains(&key) {
         return;
@@ -68,7 +74,10 @@ fn missing(document: &Document, key: &str, entry: Option<&Entry>, found: &mut Ve
         None => {
             let opener = document.opener.unwrap_or(document.body);
             let at = document.entries.first().map_or(opener.end, |entry| entry.key_span.start);
-            let edit = Edit { span: Span { start: at, end: at }, text: format!("{key}: {value}\n") };
+            // Front matter may be indented as a whole; the key that is pushed down keeps its place.
+            let before = content.get(..at).unwrap_or_default();
+            let indent = " ".repeat(before.iter().rev().take_while(|byte| **byte == b' ').count());
+            let edit = Edit { span: Span { start: at, end: at }, text: format!("{key}: {value}\n{indent}") };
             (opener, format!("`{key}` is missing; the dialect {dialect} requires it"), edit)
         }
     };

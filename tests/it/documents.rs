@@ -1,8 +1,9 @@
 //! Reading: any bytes, nothing lost, hostile input refused at once.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use persona_registry::diagnostic::{Applicability, Code, Severity};
+use persona_registry::diagnostic::{Applicability, Code, Fix, Severity};
 use persona_registry::document::{Document, Input, NameSource, Reading, parse};
 use persona_registry::domain::{Dialect, DialectReason, Profile};
 use persona_registry::validate::{Judged, judge};
@@ -215,7 +216,7 @@ fn hostile_bodies_take_linear_time() {
         let judged = read(content.as_bytes());
         let took = begun.elapsed();
         let start: String = body.chars().take(12).collect();
-        if took > Duration::from_millis(50) {
+        if took > Duration::from_millis(10) {
             eprintln!("{start:?}: {took:?}");
         }
         assert_eq!(judged.document.body.end, content.len());
@@ -253,30 +254,34 @@ fn check_invariants(content: &[u8], judged: &Judged) {
         assert!(paths.insert(&section.path), "{} twice", section.path);
         assert!(section.path.split('/').all(|slug| !slug.is_empty() && slug.len() <= 64), "{}", section.path);
     }
-    // A repaired value stays repaired: the fix takes its finding away, brings no error, and comes once.
-    let safe = |judged: &Judged| {
-        let mut found = judged.diagnostics.iter().filter(|found| found.code == Code::SYN008);
-        found.find_map(|found| {
-            found.fixes.first().filter(|fix| fix.applicability == Applicability::Safe).cloned()
-        })
+    check_repair(content, judged);
+}
+
+/// What `--fix` does: with all safe repairs made at once no SYN008 is left to make, no error is new, and the values
+/// are the same.
+fn check_repair(content: &[u8], judged: &Judged) {
+    let broken: Vec<_> = judged.diagnostics.iter().filter(|found| found.code == Code::SYN008).collect();
+    let fixes: Vec<_> = broken.iter().filter_map(|found| found.fixes.first()).collect();
+    let safe = fixes.iter().all(|fix| fix.applicability == Applicability::Safe);
+    if broken.is_empty() || fixes.len() < broken.len() || !safe {
+        return;
+    }
+    let mut edits: Vec<_> = fixes.iter().flat_map(|fix| fix.edits.clone()).collect();
+    edits.sort_by_key(|edit| edit.span);
+    let all = Fix { title: "all".into(), applicability: Applicability::Safe, edits };
+    let mended = apply(content, &all);
+    let after = read(&mended);
+    let shown = || (String::from_utf8_lossy(content), String::from_utf8_lossy(&mended));
+    assert!(after.diagnostics.iter().all(|found| found.code != Code::SYN008), "{:?}", shown());
+    let errors = |judged: &Judged| {
+        let wrong = judged.diagnostics.iter().filter(|found| found.severity == Severity::Error);
+        wrong.map(|found| found.code).collect::<BTreeSet<_>>()
     };
-    let count =
-        |judged: &Judged| judged.diagnostics.iter().filter(|found| found.code == Code::SYN008).count();
-    if let Some(fix) = safe(judged) {
-        let mended = apply(content, &fix);
-        let after = judge(&Input { content: &mended, path: Some("some/path.md"), ..Input::default() });
-        let shown = || (String::from_utf8_lossy(content), String::from_utf8_lossy(&mended));
-        assert!(count(&after) < count(judged), "{:?}", shown());
-        let errors = |judged: &Judged| {
-            let wrong = judged.diagnostics.iter().filter(|found| found.severity == Severity::Error);
-            wrong.map(|found| found.code).collect::<std::collections::BTreeSet<_>>()
-        };
-        assert!(errors(&after).is_subset(&errors(judged)), "{:?} {:?}", errors(&after), shown());
+    assert!(errors(&after).is_subset(&errors(judged)), "{:?} {:?}", errors(&after), shown());
+    // Lines that the fallback could not place may be read once the whole is YAML again.
+    if !errors(judged).contains(&Code::SYN007) {
         let values = |judged: &Judged| judged.document.derived.front_matter.clone();
-        // Lines that the fallback could not place may be read once the whole is YAML again.
-        if !errors(judged).contains(&Code::SYN007) {
-            assert_eq!(values(&after), values(judged), "{:?}", shown());
-        }
+        assert_eq!(values(&after), values(judged), "{:?}", shown());
     }
 }
 
@@ -323,7 +328,7 @@ fn document_text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_are_read(content in prop::collection::vec(any::<u8>(), 0..400)) {

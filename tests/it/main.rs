@@ -23,6 +23,7 @@ mod journal;
 mod journal_damage;
 mod journal_disk;
 mod power_cut;
+mod rendering;
 mod revisions;
 mod rules;
 mod stub;
