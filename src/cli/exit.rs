@@ -6,7 +6,8 @@ use std::io;
 use tonic::Code;
 
 use super::Output;
-use crate::client::{ClientError, Refusal};
+use super::output::printable;
+use crate::client::{ClientError, Refusal, Violation};
 use crate::wire::pb::ErrorReason;
 
 /// A command did its work.
@@ -95,8 +96,14 @@ impl Failure {
             Self::PipeClosed => {}
             Self::Client { error: ClientError::Refused(refusal), help } => {
                 out.error(&reason_mark(refusal), &refusal.message);
-                for violation in &refusal.violations {
-                    out.say(&format!("  {}: {}", violation.field, violation.description));
+                // A single violation is often the message itself; once is enough.
+                let untold = |one: &&Violation| !refusal.message.contains(&one.description);
+                for violation in refusal.violations.iter().filter(untold) {
+                    out.say(&format!(
+                        "  {}: {}",
+                        printable(&violation.field),
+                        printable(&violation.description)
+                    ));
                 }
                 if let Some(help) = help.clone().or_else(|| advice(refusal)) {
                     out.help(&help);

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::remote::{Remote, Source};
 use super::{Failure, Outcome, Output, report, shape, walk};
-use crate::client::{Client, words};
+use crate::client::{Client, ClientError, words};
 use crate::document::{Input, NameSource, parse};
 use crate::domain::{Dialect, DialectReason, Etag, Name, Namespace, Profile};
 use crate::wire::pb;
@@ -99,12 +99,7 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failur
     let shown = report::shown(&path);
     let response = match client.put(request.clone()).await {
         Ok(response) => response,
-        Err(error) => {
-            if error.reason() == Some(pb::ErrorReason::PersonaInvalid) {
-                show_findings(&client, &request, &path, out).await;
-            }
-            return Err(error.into());
-        }
+        Err(error) => return Err(refused(error, &client, &request, &path, out).await.into()),
     };
     report::show(shown, &content, &response.diagnostics, out);
     match args.output {
@@ -133,8 +128,18 @@ impl Hints {
     }
 }
 
-/// Shows every finding: the refusal itself carries the first few only.
-async fn show_findings(client: &Client, put: &pb::PutPersonaRequest, path: &str, out: &mut Output) {
+/// The failure, after every finding of a bad document was drawn: the refusal itself lists the first few in words.
+async fn refused(
+    mut error: ClientError,
+    client: &Client,
+    put: &pb::PutPersonaRequest,
+    path: &str,
+    out: &mut Output,
+) -> ClientError {
+    let ClientError::Refused(refusal) = &mut error else { return error };
+    if refusal.reason != Some(pb::ErrorReason::PersonaInvalid) {
+        return error;
+    }
     let request = pb::ValidatePersonaRequest {
         content: put.content.clone(),
         path: path.to_owned(),
@@ -143,10 +148,12 @@ async fn show_findings(client: &Client, put: &pb::PutPersonaRequest, path: &str,
         name: put.name.clone(),
         ..Default::default()
     };
-    // The refusal is told in any case; this only adds to it.
+    // Drawing is a courtesy: when judging fails too, the refusal's own list is told.
     if let Ok(judged) = client.validate(request).await {
         report::show(report::shown(path), &put.content, &judged.diagnostics, out);
+        refusal.violations.clear();
     }
+    error
 }
 
 fn told(response: &pb::PutPersonaResponse, dry_run: bool) -> String {

@@ -99,7 +99,7 @@ fn not_found_help(namespace: &str, name: &str, names: &[&str]) -> String {
     let mut near: Vec<_> = names
         .iter()
         .map(|other| (strsim::jaro_winkler(name, other), *other))
-        .filter(|(likeness, _)| *likeness > 0.8)
+        .filter(|(likeness, _)| *likeness > 0.85)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     let near: Vec<_> = near.into_iter().take(3).map(|(_, other)| format!("`{other}`")).collect();

@@ -1,6 +1,7 @@
 //! `persona watch`: a line a change, until Ctrl-C; a broken stream is opened again where it ended.
 
 use clap::ValueEnum;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::printable;
 use super::remote::{Remote, Scope};
@@ -59,6 +60,27 @@ enum Form {
 }
 
 pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
+    // Listened for before anything is printed: an interrupt right after the first line must find somebody.
+    let listen = |kind| signal(kind).map_err(|source| Failure::Io { what: "no signals".to_owned(), source });
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let mut watch = tokio::select! {
+        watch = begin(args) => watch?,
+        _ = interrupt.recv() => return Ok(Outcome::Done),
+        _ = terminate.recv() => return Ok(Outcome::Done),
+    };
+    let result = tokio::select! {
+        result = follow(&mut watch, args, out) => result,
+        _ = interrupt.recv() => Ok(Outcome::Done),
+        _ = terminate.recv() => Ok(Outcome::Done),
+    };
+    // After a failed write the token may be ahead of what was seen.
+    if let (Form::Text, Some(token), Ok(_)) = (args.output, watch.resume_token(), &result) {
+        out.say(&format!("go on later with --resume {token}"));
+    }
+    result
+}
+
+async fn begin(args: &Args) -> Result<Watch, Failure> {
     let client = args.remote.connect().await?;
     let selection = Selection {
         namespace: args.namespace.as_str().to_owned(),
@@ -74,15 +96,7 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failur
         (None, true) => Start::Now,
         (None, false) => Start::Snapshot,
     };
-    let mut watch = client.watch(selection, start).await?;
-    let result = tokio::select! {
-        result = follow(&mut watch, args, out) => result,
-        _ = tokio::signal::ctrl_c() => Ok(Outcome::Done),
-    };
-    if let (Form::Text, Some(token)) = (args.output, watch.resume_token()) {
-        out.say(&format!("go on later with --resume {token}"));
-    }
-    result
+    Ok(client.watch(selection, start).await?)
 }
 
 async fn follow(watch: &mut Watch, args: &Args, out: &mut Output) -> Result<Outcome, Failure> {

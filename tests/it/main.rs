@@ -14,6 +14,7 @@
 
 mod cli;
 mod client;
+mod commands;
 mod corpus;
 mod disk_full;
 mod documents;
@@ -27,4 +28,5 @@ mod power_cut;
 mod rendering;
 mod revisions;
 mod rules;
+mod stub;
 mod tidy;
