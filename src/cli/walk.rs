@@ -19,28 +19,6 @@ pub(super) struct Found {
     pub(super) skipped: usize,
 }
 
-<<<<<<< HEAD
-=======
-/// Files beside personas that are none, however they are spelt; without extension.
-const NEVER_PERSONAS: &[&str] = &["readme", "code_of_conduct", "copilot-instructions"];
-
-/// Files that are none when written in capitals: `SECURITY.md` is a policy, `security.md` may be a persona.
-const NOT_IN_CAPITALS: &[&str] = &[
-    "CHANGELOG",
-    "LICENSE",
-    "LICENCE",
-    "CONTRIBUTING",
-    "SECURITY",
-    "SUPPORT",
-    "AGENTS",
-    "CLAUDE",
-    "GEMINI",
-    "TODO",
-    "AUTHORS",
-    "MAINTAINERS",
-];
-
->>>>>>> cli
 /// Collects the files that the paths name. A file named itself is always taken.
 ///
 /// # Errors
@@ -71,21 +49,6 @@ fn find_in(root: &Path, found: &mut Found) -> Result<(), Failure> {
     Ok(())
 }
 
-<<<<<<< HEAD
-=======
-fn is_markdown(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    ["md", "mdc", "markdown"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-}
-
-fn is_beside(path: &Path) -> bool {
-    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    // `README.de.md` is a README too.
-    let stem = stem.split('.').next().unwrap_or_default();
-    NEVER_PERSONAS.iter().any(|known| stem.eq_ignore_ascii_case(known)) || NOT_IN_CAPITALS.contains(&stem)
-}
-
->>>>>>> cli
 /// Reads a document. More than a request could carry is not read: what is over the limit is so already.
 ///
 /// # Errors
@@ -117,27 +80,14 @@ mod tests {
     #[test]
     fn a_file_that_is_named_is_taken_whatever_it_is_called() {
         let root = tempfile::tempdir().unwrap();
-<<<<<<< HEAD
         for name in ["a.md", "README.md"] {
             std::fs::write(root.path().join(name), "x").unwrap();
-=======
-        let files = [".claude/agents/a.md", "b.MD", "README.md", "readme.de.md", "c.txt", ".git/d.md"];
-        for name in files.into_iter().chain(["SECURITY.md", "sub/security.md"]) {
-            let path = root.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, "x").unwrap();
->>>>>>> cli
         }
         let found = find(&[root.path().to_owned(), root.path().join("README.md")]).unwrap();
         let names: Vec<_> =
             found.files.iter().map(|path| slashed(path.strip_prefix(root.path()).unwrap())).collect();
-<<<<<<< HEAD
         assert_eq!(names, ["README.md", "a.md"]);
         assert_eq!(found.skipped, 1);
-=======
-        assert_eq!(names, [".claude/agents/a.md", "README.md", "b.MD", "sub/security.md"]);
-        assert_eq!(found.skipped, 3);
->>>>>>> cli
     }
 
     #[test]

@@ -16,10 +16,25 @@ pub(super) fn detect(
     if let Some(dialect) = path.and_then(by_path) {
         return (dialect, DialectReason::Path);
     }
-    match by_keys(entries) {
-        Some(dialect) => (dialect, DialectReason::Keys),
+    if let Some(dialect) = by_keys(entries) {
+        return (dialect, DialectReason::Keys);
+    }
+    // Without front matter there is nothing that a product would load: SYN005 says what is missing.
+    match path.filter(|_| !entries.is_empty()).and_then(by_folder) {
+        Some(dialect) => (dialect, DialectReason::Path),
         None => (Dialect::Persona, DialectReason::Default),
     }
+}
+
+/// Folder names that more than one product uses, taken for the one that uses them most; keys are stronger.
+fn by_folder(path: &str) -> Option<Dialect> {
+    let path = path.replace('\\', "/");
+    let (folders, _) = path.rsplit_once('/')?;
+    folders.split('/').rev().find_map(|folder| match folder {
+        "agents" | "subagents" | "sub-agents" | "commands" => Some(Dialect::ClaudeCode),
+        "rules" => Some(Dialect::Cursor),
+        _ => None,
+    })
 }
 
 fn by_path(path: &str) -> Option<Dialect> {
@@ -68,7 +83,7 @@ fn by_keys(entries: &[Entry]) -> Option<Dialect> {
     if any(&["globs", "alwaysApply"]) {
         return Some(Dialect::Cursor);
     }
-    if any(&["applyTo", "handoffs", "mcp-servers"]) || matches!(text("mode"), "agent" | "ask" | "edit") {
+    if any(&["applyTo", "handoffs", "mcp-servers", "safe-outputs"]) || matches!(text("mode"), "agent" | "ask" | "edit") {
         return Some(Dialect::Copilot);
     }
     let switches = |key: &str| matches!(value(key), Some(Field::Map(map)) if !map.is_empty() && map.iter().all(|(_, on)| matches!(on, Field::Bool(_))));
@@ -135,6 +150,19 @@ mod tests {
             (".agent.md", None),
         ] {
             assert_eq!(by_path(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn folders_tell_when_nothing_stronger_does() {
+        for (path, expected) in [
+            ("plugins/x/agents/a.md", Some(Dialect::ClaudeCode)),
+            ("commands/git/a.md", Some(Dialect::ClaudeCode)),
+            ("agents/rules/a.md", Some(Dialect::Cursor)),
+            ("personas/a.md", None),
+            ("agents.md", None),
+        ] {
+            assert_eq!(by_folder(path), expected, "{path}");
         }
     }
 }

@@ -17,23 +17,23 @@ pub struct Found {
     pub errors: Vec<(PathBuf, String)>,
 }
 
-/// Files beside personas that are not personas, without extension and in lower case.
-const NOT_PERSONAS: &[&str] = &[
-    "readme",
-    "changelog",
-    "license",
-    "licence",
-    "contributing",
-    "code_of_conduct",
-    "security",
-    "agents",
-    "claude",
-    "gemini",
-    "copilot-instructions",
-    "todo",
-    "support",
-    "authors",
-    "maintainers",
+/// Files beside personas that are none, however they are spelt; without extension.
+const NEVER_PERSONAS: &[&str] = &["readme", "code_of_conduct", "copilot-instructions"];
+
+/// Files that are none when written in capitals: `SECURITY.md` is a policy, `security.md` may be a persona.
+const NOT_IN_CAPITALS: &[&str] = &[
+    "CHANGELOG",
+    "LICENSE",
+    "LICENCE",
+    "CONTRIBUTING",
+    "SECURITY",
+    "SUPPORT",
+    "AGENTS",
+    "CLAUDE",
+    "GEMINI",
+    "TODO",
+    "AUTHORS",
+    "MAINTAINERS",
 ];
 
 /// Walks a folder, hidden places such as `.claude/agents` included; what git ignores is left out.
@@ -84,9 +84,10 @@ fn is_markdown(path: &Path) -> bool {
 }
 
 fn is_beside(path: &Path) -> bool {
-    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_lowercase();
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     // `README.de.md` is a README too.
-    NOT_PERSONAS.contains(&stem.split('.').next().unwrap_or_default())
+    let stem = stem.split('.').next().unwrap_or_default();
+    NEVER_PERSONAS.iter().any(|known| stem.eq_ignore_ascii_case(known)) || NOT_IN_CAPITALS.contains(&stem)
 }
 
 /// A path as documents know theirs: `/`-separated.
@@ -102,7 +103,8 @@ mod tests {
     #[test]
     fn folders_are_walked_hidden_ones_too_and_readmes_counted() {
         let root = tempfile::tempdir().unwrap();
-        for name in [".claude/agents/a.md", "b.MD", "README.md", "readme.de.md", "c.txt", ".git/d.md"] {
+        let files = [".claude/agents/a.md", "b.MD", "README.md", "readme.de.md", "c.txt", ".git/d.md"];
+        for name in files.into_iter().chain(["SECURITY.md", "sub/security.md"]) {
             let path = root.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "x").unwrap();
@@ -110,8 +112,8 @@ mod tests {
         let found = walk(root.path());
         let names: Vec<_> =
             found.files.iter().map(|path| slashed(path.strip_prefix(root.path()).unwrap())).collect();
-        assert_eq!(names, [".claude/agents/a.md", "b.MD"]);
-        assert_eq!((found.skipped, found.errors.len()), (2, 0));
+        assert_eq!(names, [".claude/agents/a.md", "b.MD", "sub/security.md"]);
+        assert_eq!((found.skipped, found.errors.len()), (3, 0));
     }
 
     #[cfg(unix)]
