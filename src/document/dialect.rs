@@ -83,7 +83,9 @@ fn by_keys(entries: &[Entry]) -> Option<Dialect> {
     if any(&["globs", "alwaysApply"]) {
         return Some(Dialect::Cursor);
     }
-    if any(&["applyTo", "handoffs", "mcp-servers", "safe-outputs"]) || matches!(text("mode"), "agent" | "ask" | "edit") {
+    if any(&["applyTo", "handoffs", "mcp-servers", "safe-outputs"])
+        || matches!(text("mode"), "agent" | "ask" | "edit")
+    {
         return Some(Dialect::Copilot);
     }
     let switches = |key: &str| matches!(value(key), Some(Field::Map(map)) if !map.is_empty() && map.iter().all(|(_, on)| matches!(on, Field::Bool(_))));
