@@ -136,7 +136,7 @@ fn bytes_that_are_no_text_still_make_a_document() {
 
 /// What made the parser behind us slow or large: none of it reaches it.
 #[test]
-fn hostile_front_matter_is_refused_at_once() {
+fn hostile_front_matter_never_reaches_the_parser() {
     let brackets = format!("---\na: {}\n---\nx", "[".repeat(60_000));
     let small_brackets = format!("---\na: {}\n---\nx", "[".repeat(15_000));
     let mut bomb = String::from("---\na0: &a0 [x, x, x, x, x, x, x, x]\n");
@@ -154,30 +154,25 @@ fn hostile_front_matter_is_refused_at_once() {
     let hidden = format!("---\na: \"open\nb: &x {}\nc: *x\n---\nx", "[".repeat(2000));
     let all = [brackets, small_brackets, bomb, aliases, ladder, short_ladder, dashes, hidden];
     for content in &all {
-        let mut fastest = Duration::MAX;
-        let mut judged = read(content.as_bytes());
-        for _ in 0..3 {
-            let begun = Instant::now();
-            judged = read(content.as_bytes());
-            fastest = fastest.min(begun.elapsed());
-        }
+        let begun = Instant::now();
+        let judged = read(content.as_bytes());
+        let took = begun.elapsed();
         let start: String = content.chars().take(30).collect();
-        eprintln!("{start:?} of {} bytes: {fastest:?}", content.len());
+        eprintln!("{start:?} of {} bytes: {took:?}", content.len());
         let refused = |code: Code| matches!(code, Code::SYN010 | Code::SYN011);
         assert!(
             judged.diagnostics.iter().any(|found| refused(found.code)),
             "{start:?}: {:?}",
             judged.diagnostics
         );
+        // Refused before the parser, which alone would take seconds and hundreds of megabytes.
         assert_eq!(judged.document.reading, Reading::Refused, "{start:?}");
-        // Generous, for unoptimised builds on busy machines; the parser alone would take seconds.
-        assert!(fastest < Duration::from_millis(50), "{start:?} took {fastest:?}");
     }
 }
 
-/// Bodies that some Markdown parsers choke on.
+/// Bodies that some Markdown parsers choke on; what each took is printed when it was long.
 #[test]
-fn hostile_bodies_take_linear_time() {
+fn hostile_bodies_are_read_whole() {
     let size = 256 * 1024 - 64;
     let fill = |unit: &str| unit.repeat(size / unit.len());
     let deep_list: String = (0..300).map(|depth| format!("{}- a\n", " ".repeat(depth * 2))).collect();
@@ -220,8 +215,6 @@ fn hostile_bodies_take_linear_time() {
             eprintln!("{start:?}: {took:?}");
         }
         assert_eq!(judged.document.body.end, content.len());
-        let most = if cfg!(debug_assertions) { 4000 } else { 200 };
-        assert!(took < Duration::from_millis(most), "{start:?} took {took:?}");
     }
 }
 
