@@ -1,4 +1,4 @@
-//! The commands against a scripted registry: what goes to stdout, what to stderr, and how they end.
+//! The commands against registries, scripted ones and a real one: what goes to stdout, what to stderr, and how they end.
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader};
@@ -10,6 +10,7 @@ use tonic::Code;
 use pb::persona_change::Type;
 use pb::watch_personas_response::{Changes, Event};
 
+use crate::harness::Server;
 use crate::stub::{Stub, refusal, serve};
 
 fn persona(name: &str) -> pb::Persona {
@@ -39,10 +40,14 @@ fn command(arguments: &[&str], server: &str) -> Command {
     command
 }
 
-/// Runs the binary beside the scripted registry, which lives on this test's runtime.
+/// Runs the binary beside the scripted registry.
 async fn run(stub: &Stub, arguments: &[&str]) -> Output {
-    let server = serve(stub).await;
-    let mut command = command(arguments, &server);
+    run_at(&serve(stub).await, arguments).await
+}
+
+/// Runs the binary off this test's runtime, since the registry that it asks lives on it.
+async fn run_at(server: &str, arguments: &[&str]) -> Output {
+    let mut command = command(arguments, server);
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
@@ -62,6 +67,40 @@ async fn get_prints_the_document_byte_for_byte() {
     assert_eq!(stderr(&output), "");
     let body = run(&stub(&["x"]), &["get", "x", "-o", "body"]).await;
     assert_eq!(stdout(&body), "# X\r\n\r\nno final newline");
+}
+
+#[tokio::test]
+async fn a_document_makes_its_way_through_a_real_registry() {
+    let server = Server::start().await;
+    let address = server.address.to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("guide.md");
+    let file = path.to_str().unwrap();
+    let first = "\u{feff}---\r\nname: guide\r\ndescription: Guides.\r\n---\r\n# Guide\r\n\r\nGo on.  ";
+    std::fs::write(&path, first).unwrap();
+    let does = async |arguments: &[&str], code: i32, out: &str| {
+        let output = run_at(&address, arguments).await;
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", stderr(&output));
+        assert_eq!(stdout(&output), out, "{arguments:?}");
+        stderr(&output).to_owned()
+    };
+    does(&["put", file, "--dry-run"], 0, "would create guide version 1\n").await;
+    does(&["get", "guide"], 1, "").await;
+    does(&["put", file, "--request-id", "one"], 0, "created guide version 1 at revision 1\n").await;
+    does(&["put", file, "--request-id", "one"], 0, "created guide version 1 at revision 1 already\n").await;
+    does(&["put", file], 0, "unchanged guide version 1 at revision 1\n").await;
+    does(&["get", "guide"], 0, first).await;
+    std::fs::write(&path, "---\nname: guide\ndescription: Guides.\n---\n# Guide\n\nTurn.\n").unwrap();
+    let told = does(&["put", file, "--etag", "1-0123456789abcdef"], 1, "").await;
+    assert!(told.starts_with("error[ETAG_MISMATCH]: "), "{told}");
+    does(&["put", file], 0, "stored guide version 2 at revision 2\n").await;
+    does(&["get", "guide", "--version", "1"], 0, first).await;
+    does(&["delete", "guide"], 0, "deleted guide (last version 2) at revision 3\n").await;
+    does(&["get", "guide", "--version", "1"], 0, first).await;
+    does(&["list"], 0, "").await;
+    std::fs::write(&path, "no front matter").unwrap();
+    let told = does(&["put", file], 1, "").await;
+    assert!(told.starts_with("error[SYN005]: ") && told.contains("error[PERSONA_INVALID]: "), "{told}");
 }
 
 #[tokio::test]
