@@ -6,6 +6,7 @@ use std::fs::File;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -13,6 +14,9 @@ use super::StoreError;
 
 /// Bytes of a segment. Fixed at creation: items above a quarter of it would go to files that sled never syncs.
 const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
+/// How often, and how long apart, sled's own lock is tried before it counts as a fault.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// Bytes of the checksum in front of every value.
 const CHECKSUM_BYTES: usize = 4;
 
@@ -76,7 +80,7 @@ impl Tables {
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         let failed = |problem: String| StoreError::Engine { path: path.to_owned(), problem };
         remove_unfinished_snapshots(path).map_err(|error| failed(error.to_string()))?;
-        let opened = guarded(|| {
+        let open = || {
             let db = sled::Config::new()
                 .path(path)
                 .segment_size(SEGMENT_BYTES)
@@ -86,7 +90,16 @@ impl Tables {
                 .open()?;
             let trees = TABLES.iter().map(|(_, name)| db.open_tree(name)).collect::<Result<_, _>>()?;
             Ok((db, trees))
-        });
+        };
+        let mut opened = guarded(open);
+        for _ in 0..LOCK_TRIES {
+            // Our own lock says that no other process is here: it is a reader of this one that still lets go.
+            if !opened.as_ref().is_err_and(|problem| problem.contains("could not acquire lock")) {
+                break;
+            }
+            std::thread::sleep(LOCK_PAUSE);
+            opened = guarded(open);
+        }
         let (db, trees) = opened.map_err(failed)?;
         Ok(Self { path: path.to_owned(), db, trees })
     }
