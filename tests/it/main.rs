@@ -25,6 +25,7 @@ mod journal_damage;
 mod journal_disk;
 mod journal_power;
 mod power_cut;
+mod promises;
 mod rendering;
 mod revisions;
 mod rules;
