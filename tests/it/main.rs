@@ -18,6 +18,7 @@ mod commands;
 mod corpus;
 mod disk_full;
 mod documents;
+mod figures;
 mod harness;
 mod journal;
 mod journal_commits;
