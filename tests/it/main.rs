@@ -12,12 +12,16 @@
     reason = "tests may"
 )]
 
+mod calls;
 mod cli;
 mod client;
 mod commands;
+mod consistency;
 mod corpus;
 mod disk_full;
 mod documents;
+mod errors;
+mod faulty;
 mod figures;
 mod harness;
 mod journal;
@@ -25,10 +29,17 @@ mod journal_commits;
 mod journal_damage;
 mod journal_disk;
 mod journal_power;
+mod limits;
+mod listing;
 mod power_cut;
 mod promises;
+mod raw;
+mod reads;
 mod rendering;
+mod retries;
 mod revisions;
 mod rules;
 mod stub;
 mod tidy;
+mod verdicts;
+mod writes;
