@@ -244,3 +244,73 @@ async fn limits_of_a_message_hold_at_the_last_byte() {
     let answer = client.validate_persona(sized(4 * KIB * KIB + 1)).await;
     refused(answer, Code::InvalidArgument, ErrorReason::MessageTooLarge);
 }
+
+#[tokio::test]
+async fn limits_of_answers_hold_for_the_worst_documents() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    let rest = |head: &str, unit: &str, size: usize| {
+        format!("{head}{}", unit.repeat((size - head.len()) / unit.len()))
+    };
+    let front = "---\nname: a\ndescription: x\n---\n";
+    let size = 256 * KIB;
+    let keys: String = (0..900).map(|_| "k: [\u{7}]\n".to_owned()).collect();
+    for (what, text) in [
+        ("a control character at every other byte", rest(front, "\u{7}a", size)),
+        ("one on every line", rest(front, "\u{7}\n", size)),
+        ("both line endings", rest(front, "\n\r\n", size)),
+        ("headings", rest(front, "#\n", size)),
+        ("headings with titles", rest(front, "# a\n", size)),
+        ("empty sections", rest(front, "## Identity\n## Interaction Protocol\n", size)),
+        ("one key again and again", format!("---\nname: a\ndescription: x\n{keys}---\nbody\n")),
+        ("bad keys", format!("---\nname: a\ndescription: x\n{}---\nbody\n", "a b: c: d\n".repeat(900))),
+        ("a message of nothing else", "\u{7}a".repeat(2 * KIB * KIB - 100)),
+    ] {
+        let content = bytes::Bytes::from(text.into_bytes());
+        let validate = pb::ValidatePersonaRequest {
+            content: content.clone(),
+            profile: pb::Profile::Strict.into(),
+            ..Default::default()
+        };
+        let judged = client.validate_persona(validate).await.unwrap().into_inner();
+        let bytes = judged.encoded_len();
+        assert!(
+            bytes <= limits::RESPONSE_BYTES,
+            "{what}: {bytes} bytes, {} findings",
+            judged.diagnostics.len()
+        );
+        let put = pb::PutPersonaRequest { content, ..Default::default() };
+        if let Ok(done) = client.put_persona(put).await {
+            assert!(done.into_inner().encoded_len() <= limits::RESPONSE_BYTES, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn limits_of_a_document_keep_the_largest_persona_below_one_mib() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    let numbers = "0,".repeat(15 * KIB / 2);
+    let front = format!("---\nname: a\ndescription: x\ntools: [{numbers}]\n---\n");
+    let headings: String = (0..256).map(|number| format!("### {number} {}\n", "t".repeat(252))).collect();
+    let protocol = "## Interaction Protocol\n\n* **Input:** ";
+    let mut text = format!("{front}{headings}{protocol}");
+    text.push_str(&"i".repeat(256 * KIB - text.len()));
+    let request = pb::PutPersonaRequest { content: text.into_bytes().into(), ..Default::default() };
+    client.put_persona(request).await.unwrap();
+    let full = client.get_persona(get("a")).await.unwrap().into_inner().persona.unwrap();
+    assert!((300 * KIB..KIB * KIB).contains(&full.encoded_len()), "{} bytes", full.encoded_len());
+    let basic = pb::GetPersonaRequest { view: pb::PersonaView::Basic.into(), ..get("a") };
+    let basic = client.get_persona(basic).await.unwrap().into_inner().persona.unwrap();
+    assert_eq!(basic.encoded_len(), full.encoded_len() - with_lengths(&full));
+}
+
+/// Bytes that the document takes in a persona of the FULL view.
+fn with_lengths(full: &pb::Persona) -> usize {
+    let only = pb::Persona {
+        front_matter: full.front_matter.clone(),
+        body: full.body.clone(),
+        ..Default::default()
+    };
+    only.encoded_len()
+}
