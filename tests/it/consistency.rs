@@ -135,6 +135,58 @@ async fn c1_w3_after_a_failed_sync_the_outcome_is_unknown_then_read_only_and_a_r
 }
 
 #[tokio::test]
+async fn c1_a_full_disk_refuses_before_anything_is_written_and_goes_on_once_there_is_room() {
+    let mut disk = None;
+    let server = Server::start_with(|options| {
+        disk = Some(Disk::of(options));
+        // What fits into reserved room would still be written.
+        options.registry.journal.reserve_bytes = 4096;
+    })
+    .await;
+    let disk = disk.unwrap();
+    let mut client = server.client().await;
+    client.put_persona(put("a", "1")).await.unwrap();
+    let large = pb::PutPersonaRequest { request_id: "id".to_owned(), ..put("b", &"word ".repeat(2000)) };
+    disk.set(Mood::Full);
+    for _ in 0..2 {
+        let refusal = client.put_persona(large.clone()).await;
+        refused(refusal, Code::ResourceExhausted, ErrorReason::StoreFull);
+    }
+    assert!(client.get_persona(get("a")).await.unwrap().into_inner().persona.is_some());
+    let absent = client.get_persona(get("b")).await;
+    refused(absent, Code::NotFound, ErrorReason::PersonaNotFound);
+    assert!(client.put_persona(put("a", "1")).await.unwrap().into_inner().unchanged, "which needs no room");
+    disk.set(Mood::Well);
+    let done = client.put_persona(large.clone()).await.unwrap().into_inner();
+    assert!(!done.replayed && done.revision == 2);
+    assert_eq!(status(&server).await.write_state(), WriteState::Writable);
+    let server = server.restart().await;
+    assert!(server.client().await.put_persona(large).await.unwrap().into_inner().replayed);
+}
+
+#[tokio::test]
+async fn c1_a_relaxed_registry_turns_read_only_when_a_later_sync_fails() {
+    let mut disk = None;
+    let server = Server::start_with(|options| {
+        disk = Some(Disk::of(options));
+        options.registry.journal.durability = journal::Durability::Relaxed;
+    })
+    .await;
+    let disk = disk.unwrap();
+    let mut client = server.client().await;
+    disk.set(Mood::FailSync);
+    client.put_persona(put("a", "1")).await.unwrap();
+    let turned = async { while status(&server).await.write_state() != WriteState::ReadOnly {} };
+    soon(turned).await;
+    let refusal = client.put_persona(put("a", "2")).await;
+    refused(refusal, Code::FailedPrecondition, ErrorReason::RegistryReadOnly);
+    disk.set(Mood::Well);
+    let server = server.restart().await;
+    // The process ended, the power did not.
+    check_all_there(&server, &[("a".to_owned(), 1, document("a", "1"))]).await;
+}
+
+#[tokio::test]
 async fn c2_reads_reflect_every_write_that_returned_before() {
     let server = Server::start().await;
     let mut pairs = tokio::task::JoinSet::new();

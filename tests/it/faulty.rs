@@ -20,6 +20,8 @@ pub enum Mood {
     FailSync,
     /// No write succeeds, and nothing of it is on the disk.
     FailWrite,
+    /// No write finds room.
+    Full,
     /// What is there cannot be read.
     FailRead,
 }
@@ -116,6 +118,7 @@ impl File for Faulty {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         self.switch.check(Mood::FailWrite)?;
+        self.switch.check(Mood::Full).map_err(|_| io::ErrorKind::StorageFull)?;
         self.inner.write_at(bytes, offset)
     }
 
