@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use tonic::Code;
+use tonic::transport::Channel;
 
 use crate::faulty::{Disk, Mood};
 use crate::harness::{Server, clock, delete, document, get, metadata, put, reason, refused, soon};
 use crate::raw;
 use persona_registry::domain::limits;
+use persona_registry::wire::pb::persona_service_client::PersonaServiceClient;
 use persona_registry::wire::pb::{self, ErrorReason};
 
 fn with_id(id: &str, request: pb::PutPersonaRequest) -> pb::PutPersonaRequest {
@@ -141,20 +143,49 @@ async fn w2_an_id_is_remembered_for_a_day_and_then_forgotten() {
     client.put_persona(with_id("late", put("b", "1"))).await.unwrap();
     time.advance(limits::IDEMPOTENCY - Duration::from_secs(1));
     // One is a second older than a day, the other a second younger.
-    let forgotten = async {
-        loop {
-            match client.put_persona(with_id("early", put("a", "2"))).await {
-                Ok(done) => return done.into_inner(),
-                Err(status) => assert_eq!(reason(&status), ErrorReason::RequestIdReused),
-            }
-        }
-    };
-    assert!(!soon(forgotten).await.replayed);
+    let again = reuse(&mut client, "early", "a").await;
     assert!(client.put_persona(with_id("late", put("b", "1"))).await.unwrap().into_inner().replayed);
     let server = server.restart().await;
     let mut client = server.client().await;
     assert!(client.put_persona(with_id("late", put("b", "1"))).await.unwrap().into_inner().replayed);
-    assert!(client.put_persona(with_id("early", put("a", "2"))).await.unwrap().into_inner().replayed);
+    assert!(client.put_persona(again).await.unwrap().into_inner().replayed);
+}
+
+/// Puts under this id, each time something else, until the id is forgotten and one of them is taken.
+async fn reuse(client: &mut PersonaServiceClient<Channel>, id: &str, name: &str) -> pb::PutPersonaRequest {
+    let request = with_id(id, put(name, "again"));
+    let taken = async {
+        loop {
+            match client.put_persona(request.clone()).await {
+                Ok(done) => return assert!(!done.into_inner().replayed),
+                Err(status) => assert_eq!(reason(&status), ErrorReason::RequestIdReused),
+            }
+        }
+    };
+    soon(taken).await;
+    request
+}
+
+#[tokio::test]
+async fn w2_an_id_used_anew_is_remembered_from_then_on_also_by_a_view_made_anew() {
+    let time = clock();
+    let server = Server::start_with(|options| options.registry.clock = time.clone()).await;
+    let mut client = server.client().await;
+    for (id, name) in [("one", "a"), ("two", "b")] {
+        client.put_persona(with_id(id, put(name, "1"))).await.unwrap();
+        time.advance(Duration::from_secs(1));
+    }
+    time.advance(limits::IDEMPOTENCY);
+    let again = reuse(&mut client, "one", "a").await;
+    drop(client);
+    // The journal still holds both uses, and the view is made from it.
+    let stopped = server.stop().await;
+    std::fs::remove_dir_all(stopped.data_dir().join("view-1")).unwrap();
+    let server = stopped.start().await.unwrap();
+    let mut client = server.client().await;
+    // Once the second is forgotten, the older use of the first has been looked at.
+    reuse(&mut client, "two", "b").await;
+    assert!(client.put_persona(again).await.unwrap().into_inner().replayed);
 }
 
 #[tokio::test]
