@@ -4,7 +4,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::faulty::{Disk, Mood};
-use crate::harness::{Server, delete, document, get, metadata, put, reason, refused};
+use crate::harness::{Server, bytes_of, delete, document, get, metadata, put, reason, refused};
 use persona_registry::wire::pb::{self, ErrorReason};
 
 /// Sixteen of these at once, each with a body that never was: the one that won, and the refusals.
@@ -266,4 +266,31 @@ async fn w9_the_name_of_the_request_and_of_the_document_must_be_equal() {
     let status =
         refused(client.put_persona(nameless("")).await, Code::InvalidArgument, ErrorReason::NameInvalid);
     assert_eq!(metadata(&status, "field"), "name");
+}
+
+#[tokio::test]
+async fn w7_a_deletion_takes_a_revision_and_no_version() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    for text in ["1", "2"] {
+        client.put_persona(put("a", text)).await.unwrap();
+    }
+    let gone = client.delete_persona(delete("a")).await.unwrap().into_inner();
+    assert_eq!((gone.version, gone.revision, gone.header.unwrap().revision), (2, 3, 3));
+    assert_eq!((&*gone.namespace, &*gone.name), ("default", "a"));
+    refused(client.get_persona(get("a")).await, Code::NotFound, ErrorReason::PersonaNotFound);
+    refused(client.delete_persona(delete("a")).await, Code::NotFound, ErrorReason::PersonaNotFound);
+    let counts = server.registry.status();
+    assert_eq!((counts.namespaces, counts.personas, counts.versions), (0, 0, 2));
+    for (number, text) in [(1, "1"), (2, "2")] {
+        let selector = Some(pb::get_persona_request::Selector::Version(number));
+        let found = client.get_persona(pb::GetPersonaRequest { selector, ..get("a") }).await.unwrap();
+        assert_eq!(bytes_of(&found.into_inner().persona.unwrap()), document("a", text));
+    }
+    // Even the bytes that it last had are a new version: what was deleted is not there to be unchanged.
+    let again = client.put_persona(put("a", "2")).await.unwrap().into_inner();
+    assert_eq!((again.version, again.revision, again.unchanged), (3, 4, false));
+    let server = server.restart().await;
+    let last = server.client().await.put_persona(put("a", "3")).await.unwrap().into_inner();
+    assert_eq!((last.version, last.revision), (4, 5));
 }
