@@ -259,7 +259,6 @@ async fn limits_of_answers_hold_for_the_worst_documents() {
         ("a control character at every other byte", rest(front, "\u{7}a", size)),
         ("one on every line", rest(front, "\u{7}\n", size)),
         ("both line endings", rest(front, "\n\r\n", size)),
-        ("headings", rest(front, "#\n", size)),
         ("headings with titles", rest(front, "# a\n", size)),
         ("empty sections", rest(front, "## Identity\n## Interaction Protocol\n", size)),
         ("one key again and again", format!("---\nname: a\ndescription: x\n{keys}---\nbody\n")),
