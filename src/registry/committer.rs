@@ -83,6 +83,12 @@ impl Committer {
                     Command::Tick => self.tick(),
                     Command::Close(done) => {
                         commands.close();
+                        // What came after the end surely did not happen.
+                        while let Ok(command) = commands.try_recv() {
+                            if let Command::Write(_, reply) = command {
+                                reply.send(Err(Error::Draining)).ok();
+                            }
+                        }
                         self.finish();
                         drop(self);
                         done.send(()).ok();
