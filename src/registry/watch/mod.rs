@@ -18,10 +18,10 @@ use self::difference::PendingChange;
 pub use self::request::{Mode, Selection, Start, WatchRequest};
 use super::token::{Binding, ResumeToken};
 use super::{Error, Registry};
-use crate::domain::{Caller, Name, Namespace, Persona, Revision, Timestamp, Version};
+use crate::domain::{Caller, Name, Namespace, Persona, Revision, Timestamp, Version, View};
 use crate::store::{LogKind, StoreError};
 
-/// One message carries about this many bytes of documents: bounds what a stalled stream holds.
+/// One message is cut when it carries this many bytes: bounds what a stalled stream holds, and what clients take.
 const MESSAGE_BYTES: usize = 128 * 1024;
 /// Personas that one message carries at most.
 const MESSAGE_PERSONAS: usize = 256;
@@ -68,6 +68,7 @@ pub enum PersonaChange {
 pub struct Watch {
     registry: Registry,
     request: WatchRequest,
+    measure: Measure,
     binding: Binding,
     phase: Phase,
     /// Everything up to here was sent, once nothing is pending.
@@ -91,6 +92,21 @@ enum Phase {
     Closed,
 }
 
+/// Tells how many bytes a persona takes in a message.
+#[derive(Debug, Clone, Copy)]
+struct Measure {
+    size: fn(&Persona, View) -> usize,
+    view: View,
+}
+
+impl Measure {
+    /// The document is counted apart, so that measuring does not copy it.
+    fn of(self, persona: &Persona) -> usize {
+        let content = if self.view == View::Full { persona.content.len() } else { 0 };
+        (self.size)(persona, View::Basic) + content
+    }
+}
+
 /// A counted place among the streams.
 #[derive(Debug)]
 struct Place(Arc<AtomicUsize>);
@@ -102,9 +118,14 @@ impl Drop for Place {
 }
 
 impl Registry {
-    /// Begins to follow personas.
+    /// Begins to follow personas. `size` tells how many bytes a persona takes in a message.
     #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
-    pub fn watch(&self, _caller: &Caller, request: WatchRequest) -> Result<Watch, Error> {
+    pub fn watch(
+        &self,
+        _caller: &Caller,
+        request: WatchRequest,
+        size: fn(&Persona, View) -> usize,
+    ) -> Result<Watch, Error> {
         let drain = self.drain.subscribe();
         if *drain.borrow() {
             return Err(Error::Draining);
@@ -129,6 +150,7 @@ impl Registry {
         }
         Ok(Watch {
             registry: self.clone(),
+            measure: Measure { size, view: request.view },
             binding,
             phase: Phase::Opening,
             cursor,
@@ -218,7 +240,7 @@ impl Watch {
         while let Some(next) = self.pending.pop_front() {
             let change = self.resolve(next).await?;
             if let PersonaChange::Created(persona) | PersonaChange::Updated(persona) = &change {
-                bytes += persona.content.len() + 512;
+                bytes += self.measure.of(persona);
             }
             changes.push(change);
             if bytes >= MESSAGE_BYTES || changes.len() >= MESSAGE_PERSONAS {

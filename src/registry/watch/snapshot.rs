@@ -13,7 +13,7 @@ impl Watch {
         after: Option<(Namespace, Name)>,
         count: u64,
     ) -> Result<(Event, String), Error> {
-        let (selection, view) = (self.request.selection.clone(), self.request.view);
+        let (selection, view, measure) = (self.request.selection.clone(), self.request.view, self.measure);
         let (personas, last) = self
             .registry
             .blocking(move |store| {
@@ -30,7 +30,7 @@ impl Watch {
                         }
                         let row = store.row(&one.namespace, &one.name, one.revision, view)?;
                         let persona = row.ok_or_else(|| lost(&one.namespace, &one.name))?;
-                        bytes += persona.content.len() + 512;
+                        bytes += measure.of(&persona);
                         personas.push(persona);
                         if bytes >= MESSAGE_BYTES {
                             return Ok((personas, last));
