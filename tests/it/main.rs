@@ -27,3 +27,5 @@ mod recorder;
 mod revisions;
 mod rules;
 mod watch;
+mod watch_modes;
+mod watch_resume;
