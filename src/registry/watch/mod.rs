@@ -68,6 +68,8 @@ pub enum PersonaChange {
 pub struct Watch {
     registry: Registry,
     request: WatchRequest,
+    /// That of the request, shared with reads that run elsewhere.
+    selection: Arc<Selection>,
     measure: Measure,
     binding: Binding,
     phase: Phase,
@@ -123,7 +125,7 @@ impl Registry {
     pub fn watch(
         &self,
         _caller: &Caller,
-        request: WatchRequest,
+        mut request: WatchRequest,
         size: fn(&Persona, View) -> usize,
     ) -> Result<Watch, Error> {
         let drain = self.drain.subscribe();
@@ -151,6 +153,7 @@ impl Registry {
         Ok(Watch {
             registry: self.clone(),
             measure: Measure { size, view: request.view },
+            selection: Arc::new(std::mem::take(&mut request.selection)),
             binding,
             phase: Phase::Opening,
             cursor,

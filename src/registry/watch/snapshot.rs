@@ -1,5 +1,7 @@
 //! The beginning of a stream: what is selected, all of one revision.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::{Event, MESSAGE_BYTES, MESSAGE_PERSONAS, Phase, Watch, lost};
@@ -13,7 +15,7 @@ impl Watch {
         after: Option<(Namespace, Name)>,
         count: u64,
     ) -> Result<(Event, String), Error> {
-        let (selection, view, measure) = (self.request.selection.clone(), self.request.view, self.measure);
+        let (selection, view, measure) = (Arc::clone(&self.selection), self.request.view, self.measure);
         let (personas, last) = self
             .registry
             .blocking(move |store| {
