@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use persona_registry::wire::pb;
 use persona_registry::wire::pb::persona_change::Type;
+use persona_registry::wire::pb::persona_service_client::PersonaServiceClient;
 use persona_registry::wire::pb::watch_personas_request::Start;
 use persona_registry::wire::pb::watch_personas_response::{Changes, Event, Snapshot, Synced};
 use prost::Message as _;
+use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
 use crate::harness::{Server, soon};
@@ -187,6 +189,15 @@ impl Follower {
     pub async fn open(server: &Server, request: pb::WatchPersonasRequest) -> Self {
         let stream = soon(server.client().await.watch_personas(request.clone())).await.unwrap();
         Self { recorder: Recorder::default(), request, stream: stream.into_inner() }
+    }
+
+    /// A stream of which the client takes no more than 64 KiB that it does not read.
+    pub async fn narrow(server: &Server, request: pb::WatchPersonasRequest) -> Self {
+        let endpoint = Channel::from_shared(format!("http://{}", server.address)).unwrap();
+        let endpoint = endpoint.initial_stream_window_size(65_535).initial_connection_window_size(65_535);
+        let mut client = PersonaServiceClient::new(endpoint.connect().await.unwrap());
+        let stream = soon(client.watch_personas(request.clone())).await.unwrap().into_inner();
+        Self { recorder: Recorder::default(), request, stream }
     }
 
     /// Opens a stream with a snapshot and reads to its end.
