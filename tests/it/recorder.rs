@@ -1,6 +1,7 @@
 //! A reader of watch streams that holds each message against promises S as it comes.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use persona_registry::wire::pb;
 use persona_registry::wire::pb::persona_change::Type;
@@ -219,10 +220,21 @@ impl Follower {
 
     /// Goes on from the last token, on a connection of its own, and in this mode from now on.
     pub async fn resume(&mut self, server: &Server, mode: pb::WatchMode) {
+        soon(self.try_resume(server.address, mode)).await.unwrap();
+    }
+
+    /// The same, where the server may be gone. Without a token it begins anew.
+    pub async fn try_resume(&mut self, address: SocketAddr, mode: pb::WatchMode) -> Result<(), Status> {
         self.recorder.broke();
         self.request.mode = mode.into();
-        let request = resuming(&self.request, &self.recorder.token);
-        self.stream = soon(server.client().await.watch_personas(request)).await.unwrap().into_inner();
+        let request = match self.recorder.token.as_str() {
+            "" => self.request.clone(),
+            token => resuming(&self.request, token),
+        };
+        let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
+        let channel = endpoint.connect().await.map_err(|error| Status::from_error(error.into()))?;
+        self.stream = PersonaServiceClient::new(channel).watch_personas(request).await?.into_inner();
+        Ok(())
     }
 
     /// The next message, or how the stream ended.
@@ -234,6 +246,11 @@ impl Follower {
 
     pub async fn next(&mut self) -> Event {
         self.try_next().await.unwrap()
+    }
+
+    /// The next message, if it has come.
+    pub async fn next_if_any(&mut self) -> Option<Event> {
+        futures_util::future::FutureExt::now_or_never(self.try_next()).map(Result::unwrap)
     }
 
     /// Reads until everything up to a revision has come.
