@@ -70,13 +70,22 @@ impl ClientError {
         }
     }
 
-    /// Whether the same request may be sent again: the registry did not decide against it.
+    /// Whether the same request may be sent again: nothing was decided, or the registry says when to come back.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused(refusal) => refusal.is_transient(),
             Self::Incomplete(_) => false,
+        }
+    }
+
+    /// Whether nobody knows what became of the request: a write may have happened.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Incomplete(_) => true,
+            Self::Refused(refusal) => refusal.is_undecided(),
         }
     }
 
@@ -91,9 +100,16 @@ impl ClientError {
 }
 
 impl Refusal {
-    /// Whether trying again may help: the registry says so, or the answer was lost on the way.
+    /// Whether trying again may help: the registry says when, or the answer was lost on the way.
     #[must_use]
     pub fn is_transient(&self) -> bool {
+        let asked_back = self.code == Code::ResourceExhausted && self.retry_delay.is_some();
+        asked_back || self.is_undecided()
+    }
+
+    /// Whether the answer was lost on the way, or the registry could not decide.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
         match self.code {
             Code::Unavailable | Code::DeadlineExceeded => true,
             // Without a reason the registry did not speak: the connection broke under the call.
@@ -178,11 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn only_lost_calls_are_transient() {
+    fn lost_calls_and_those_asked_back_are_transient() {
         let transient = |status: Status| ClientError::from(status).is_transient();
         assert!(transient(status(Code::Unavailable, ERROR_DOMAIN, "WRITE_OUTCOME_UNKNOWN")));
         assert!(transient(status(Code::DeadlineExceeded, ERROR_DOMAIN, "DEADLINE_EXPIRED")));
         assert!(transient(Status::unknown("transport error")));
+        assert!(transient(status(Code::ResourceExhausted, ERROR_DOMAIN, "OVERLOADED")));
+        assert!(!transient(Status::resource_exhausted("no RetryInfo, so nobody expects it back")));
         assert!(!transient(status(Code::Internal, ERROR_DOMAIN, "INTERNAL")));
         assert!(!transient(status(Code::Aborted, ERROR_DOMAIN, "ETAG_MISMATCH")));
         assert!(!transient(status(Code::NotFound, ERROR_DOMAIN, "PERSONA_NOT_FOUND")));
