@@ -9,14 +9,13 @@ use super::{Backoff, Client, ClientError};
 use crate::wire::pb;
 
 impl Client {
-    /// One persona.
+    /// One persona; none when it is still the one that `if_none_match` names.
     ///
     /// # Errors
     /// What the registry refuses, or that it cannot be reached.
-    pub async fn get(&self, request: pb::GetPersonaRequest) -> Result<pb::Persona, ClientError> {
+    pub async fn get(&self, request: pb::GetPersonaRequest) -> Result<Option<pb::Persona>, ClientError> {
         let call = async |request| self.personas.clone().get_persona(request).await;
-        let response = self.retried(request, call).await?;
-        response.persona.ok_or(ClientError::Incomplete("the persona"))
+        held(self.retried(request, call).await?)
     }
 
     /// One page of personas.
@@ -123,9 +122,30 @@ impl Client {
     }
 }
 
+/// What an answer holds. Neither a persona nor word that it is as it was: the contract knows no such answer.
+fn held(response: pb::GetPersonaResponse) -> Result<Option<pb::Persona>, ClientError> {
+    match response.persona {
+        None if !response.not_modified => Err(ClientError::Incomplete("the persona")),
+        persona => Ok(persona),
+    }
+}
+
 /// Time-ordered ids keep the registry's records of them together.
 fn fill(request_id: &mut String) {
     if request_id.is_empty() {
         *request_id = Uuid::now_v7().to_string();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_lacks_what_was_promised_is_an_error() {
+        let hollow = pb::GetPersonaResponse::default();
+        assert!(matches!(held(hollow.clone()), Err(ClientError::Incomplete("the persona"))));
+        let same = pb::GetPersonaResponse { not_modified: true, ..hollow };
+        assert!(matches!(held(same), Ok(None)));
     }
 }
