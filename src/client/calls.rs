@@ -130,11 +130,16 @@ fn held(response: pb::GetPersonaResponse) -> Result<Option<pb::Persona>, ClientE
     }
 }
 
-/// Time-ordered ids keep the registry's records of them together.
 fn fill(request_id: &mut String) {
     if request_id.is_empty() {
-        *request_id = Uuid::now_v7().to_string();
+        *request_id = new_request_id();
     }
+}
+
+/// An id for something that is to be done once. Time-ordered ids keep the registry's records of them together.
+#[must_use]
+pub fn new_request_id() -> String {
+    Uuid::now_v7().to_string()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use tonic::transport::{Channel, Endpoint};
 
 pub use address::{DEFAULT_PORT, InvalidServer, Server};
 pub use backoff::Backoff;
+pub use calls::new_request_id;
 pub use error::{CALL_ID_HEADER, ClientError, Refusal, Violation};
 pub use findings::{finding_from_wire, severity};
 pub use watch::{Selection, Start, Step, Watch};
