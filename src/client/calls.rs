@@ -14,8 +14,13 @@ impl Client {
     /// # Errors
     /// What the registry refuses, or that it cannot be reached.
     pub async fn get(&self, request: pb::GetPersonaRequest) -> Result<Option<pb::Persona>, ClientError> {
-        let call = async |request| self.personas.clone().get_persona(request).await;
-        held(self.retried(request, call).await?)
+        held(
+            self.retried(request, |request| {
+                let mut client = self.personas.clone();
+                async move { client.get_persona(request).await }
+            })
+            .await?,
+        )
     }
 
     /// One page of personas.
@@ -26,8 +31,11 @@ impl Client {
         &self,
         request: pb::ListPersonasRequest,
     ) -> Result<pb::ListPersonasResponse, ClientError> {
-        let call = async |request| self.personas.clone().list_personas(request).await;
-        self.retried(request, call).await
+        self.retried(request, |request| {
+            let mut client = self.personas.clone();
+            async move { client.list_personas(request).await }
+        })
+        .await
     }
 
     /// All personas of a namespace (`-`: of every one) without their documents, at one revision.
@@ -59,8 +67,11 @@ impl Client {
         &self,
         request: pb::ValidatePersonaRequest,
     ) -> Result<pb::ValidatePersonaResponse, ClientError> {
-        let call = async |request| self.personas.clone().validate_persona(request).await;
-        self.retried(request, call).await
+        self.retried(request, |request| {
+            let mut client = self.personas.clone();
+            async move { client.validate_persona(request).await }
+        })
+        .await
     }
 
     /// Stores a document. An empty `request_id` is filled in, so that every attempt is the same request.
@@ -72,8 +83,11 @@ impl Client {
         mut request: pb::PutPersonaRequest,
     ) -> Result<pb::PutPersonaResponse, ClientError> {
         fill(&mut request.request_id);
-        let call = async |request| self.personas.clone().put_persona(request).await;
-        self.retried(request, call).await
+        self.retried(request, |request| {
+            let mut client = self.personas.clone();
+            async move { client.put_persona(request).await }
+        })
+        .await
     }
 
     /// Deletes a persona. An empty `request_id` is filled in, so that every attempt is the same request.
@@ -85,8 +99,11 @@ impl Client {
         mut request: pb::DeletePersonaRequest,
     ) -> Result<pb::DeletePersonaResponse, ClientError> {
         fill(&mut request.request_id);
-        let call = async |request| self.personas.clone().delete_persona(request).await;
-        self.retried(request, call).await
+        self.retried(request, |request| {
+            let mut client = self.personas.clone();
+            async move { client.delete_persona(request).await }
+        })
+        .await
     }
 
     /// How the registry stands.
@@ -94,16 +111,23 @@ impl Client {
     /// # Errors
     /// What the registry refuses, or that it cannot be reached.
     pub async fn status(&self) -> Result<pb::GetStatusResponse, ClientError> {
-        let call = async |request| self.admin.clone().get_status(request).await;
-        self.retried(pb::GetStatusRequest {}, call).await
+        self.retried(pb::GetStatusRequest {}, |request| {
+            let mut client = self.admin.clone();
+            async move { client.get_status(request).await }
+        })
+        .await
     }
 
     /// Sends a request until it is decided or the attempts are used up; the last answer counts.
-    async fn retried<Q: Clone, A>(
+    async fn retried<Q: Clone, A, F>(
         &self,
         request: Q,
-        call: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
-    ) -> Result<A, ClientError> {
+        // Not `impl AsyncFn`: what that answers cannot be said to be Send, and then no call could be spawned.
+        call: impl Fn(Request<Q>) -> F,
+    ) -> Result<A, ClientError>
+    where
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
         let mut left = self.options.retries;
         loop {
