@@ -1,6 +1,7 @@
 //! Why a call failed: what a `tonic::Status` and its error details say, read once.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::time::Duration;
 
 use tonic::{Code, Status};
@@ -140,7 +141,7 @@ impl From<Status> for Refusal {
             code: status.code(),
             reason: info
                 .and_then(|info| ErrorReason::from_str_name(&format!("ERROR_REASON_{}", info.reason))),
-            message: status.message().to_owned(),
+            message: message(&status),
             metadata: info
                 .map(|info| info.metadata.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
                 .unwrap_or_default(),
@@ -153,6 +154,24 @@ impl From<Status> for Refusal {
                 .map(ToOwned::to_owned),
         }
     }
+}
+
+/// The registry's sentence; of a connection that failed also the cause, since `transport error` alone helps nobody.
+fn message(status: &Status) -> String {
+    let message = status.message();
+    match status.source().map(innermost) {
+        Some(cause) if !message.contains(&cause) => format!("{message}: {cause}"),
+        _ => message.to_owned(),
+    }
+}
+
+/// What lies at the bottom of an error: `Connection refused`, not `transport error`.
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut bottom = error;
+    while let Some(source) = bottom.source() {
+        bottom = source;
+    }
+    bottom.to_string()
 }
 
 #[cfg(test)]
