@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use super::remote::{Remote, explained};
+use super::remote::{Remote, explained, request_id, unsettled};
 use super::{Failure, Outcome, Output, shape};
 use crate::domain::{Etag, Name, Namespace};
 use crate::wire::pb;
@@ -63,11 +63,14 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failur
         name: args.name.to_string(),
         etag: args.etag.map(|etag| etag.to_string()).unwrap_or_default(),
         message: args.message.clone(),
-        request_id: args.request_id.clone(),
+        request_id: request_id(&args.request_id),
         validate_only: args.dry_run,
     };
-    let response = match client.delete(request).await {
+    let response = match client.delete(request.clone()).await {
         Ok(response) => response,
+        Err(error) if error.is_undecided() && !args.dry_run => {
+            return Err(unsettled(error, &request.request_id));
+        }
         Err(error) => {
             return Err(explained(error, &client, args.namespace.as_str(), args.name.as_str()).await);
         }

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 
 use super::remote::{Remote, explained};
 use super::{Failure, Outcome, Output, shape};
+use crate::client::ClientError;
 use crate::domain::{Name, Namespace};
 use crate::wire::pb;
 
@@ -56,7 +57,9 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failur
         ..Default::default()
     };
     let persona = match client.get(request).await {
-        Ok(persona) => persona,
+        Ok(Some(persona)) => persona,
+        // Only an if_none_match allows for this, and there was none.
+        Ok(None) => return Err(ClientError::Incomplete("the persona").into()),
         Err(error) => {
             return Err(explained(error, &client, args.namespace.as_str(), args.name.as_str()).await);
         }

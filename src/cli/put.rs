@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use super::remote::{Remote, Source};
+use super::remote::{Remote, Source, request_id, unsettled};
 use super::{Failure, Outcome, Output, report, shape, walk};
 use crate::client::{Client, ClientError, words};
 use crate::document::{Input, NameSource, parse};
@@ -93,12 +93,15 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failur
         etag: args.etag.map(|etag| etag.to_string()).unwrap_or_default(),
         create_only: args.create_only,
         message: args.message.clone(),
-        request_id: args.request_id.clone(),
+        request_id: request_id(&args.request_id),
         validate_only: args.dry_run,
     };
     let shown = report::shown(&path);
     let response = match client.put(request.clone()).await {
         Ok(response) => response,
+        Err(error) if error.is_undecided() && !args.dry_run => {
+            return Err(unsettled(error, &request.request_id));
+        }
         Err(error) => return Err(refused(error, &client, &request, &path, out).await.into()),
     };
     report::show(shown, &content, &response.diagnostics, out);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Failure;
-use crate::client::{Client, ClientError, Options, Server};
+use crate::client::{Client, ClientError, Options, Server, new_request_id};
 use crate::domain::{InvalidName, Namespace};
 use crate::wire::pb::ErrorReason;
 
@@ -77,6 +77,18 @@ impl FromStr for Source {
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(if text == "-" { Self::Stdin } else { Self::Path(text.into()) })
     }
+}
+
+/// The request id of a write: the person's, or a new one that can be told when the outcome stays unknown.
+pub(super) fn request_id(given: &str) -> String {
+    if given.is_empty() { new_request_id() } else { given.to_owned() }
+}
+
+/// A write of which nobody knows whether it happened: the person is told how to learn it.
+pub(super) fn unsettled(error: ClientError, request_id: &str) -> Failure {
+    let help =
+        format!("it may have happened; the same command with --request-id {request_id} does it once at most");
+    Failure::Client { error, help: Some(help) }
 }
 
 /// A failed call; a persona that does not exist is answered with the nearest ones that do.

@@ -1,6 +1,6 @@
 //! `persona serve`: opens the registry in its data directory, takes in folders, serves, and says so on one screen.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 
 use super::output::printable;
 use super::{Failure, Outcome, Output, logging};
+use crate::client::DEFAULT_PORT;
 use crate::diagnostic::{Diagnostic, LineIndex};
 use crate::domain::{Digest, Namespace, limits};
 use crate::journal::Durability;
@@ -194,12 +195,24 @@ fn announce(ready: &Ready, data_dir: &Path, out: &mut Output) {
     }
     out.say("");
     out.say("try it:");
-    out.say("  persona list");
-    let name = if status.personas > 0 { "backend_developer" } else { "NAME" };
-    out.say(&format!(
-        "  grpcurl -plaintext -d '{{\"name\":\"{name}\"}}' {} persona.registry.v1.PersonaService/GetPersona",
-        ready.address
-    ));
+    // What is shown must work as it stands: at this address, whatever is stored.
+    let address = reachable(ready.address);
+    let server = match address.port() {
+        DEFAULT_PORT if address.ip() == Ipv4Addr::LOCALHOST => String::new(),
+        _ => format!(" --server {address}"),
+    };
+    out.say(&format!("  persona list{server}"));
+    out.say(&format!("  grpcurl -plaintext {address} persona.registry.v1.PersonaService/ListPersonas"));
+}
+
+/// Where a client on this machine finds what listens there: `0.0.0.0` means all addresses and is none itself.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
 }
 
 fn seeded(source: &Source, report: &Report, out: &mut Output) {

@@ -9,14 +9,18 @@ use super::{Backoff, Client, ClientError};
 use crate::wire::pb;
 
 impl Client {
-    /// One persona.
+    /// One persona; none when it is still the one that `if_none_match` names.
     ///
     /// # Errors
     /// What the registry refuses, or that it cannot be reached.
-    pub async fn get(&self, request: pb::GetPersonaRequest) -> Result<pb::Persona, ClientError> {
-        let call = async |request| self.personas.clone().get_persona(request).await;
-        let response = self.retried(request, call).await?;
-        response.persona.ok_or(ClientError::Incomplete("the persona"))
+    pub async fn get(&self, request: pb::GetPersonaRequest) -> Result<Option<pb::Persona>, ClientError> {
+        held(
+            self.retried(request, |request| {
+                let mut client = self.personas.clone();
+                async move { client.get_persona(request).await }
+            })
+            .await?,
+        )
     }
 
     /// One page of personas.
@@ -27,8 +31,11 @@ impl Client {
         &self,
         request: pb::ListPersonasRequest,
     ) -> Result<pb::ListPersonasResponse, ClientError> {
-        let call = async |request| self.personas.clone().list_personas(request).await;
-        self.retried(request, call).await
+        self.retried(request, |request| {
+            let mut client = self.personas.clone();
+            async move { client.list_personas(request).await }
+        })
+        .await
     }
 
     /// All personas of a namespace (`-`: of every one) without their documents, at one revision.
@@ -60,8 +67,11 @@ impl Client {
         &self,
         request: pb::ValidatePersonaRequest,
     ) -> Result<pb::ValidatePersonaResponse, ClientError> {
-        let call = async |request| self.personas.clone().validate_persona(request).await;
-        self.retried(request, call).await
+        self.retried(request, |request| {
+            let mut client = self.personas.clone();
+            async move { client.validate_persona(request).await }
+        })
+        .await
     }
 
     /// Stores a document. An empty `request_id` is filled in, so that every attempt is the same request.
@@ -73,8 +83,11 @@ impl Client {
         mut request: pb::PutPersonaRequest,
     ) -> Result<pb::PutPersonaResponse, ClientError> {
         fill(&mut request.request_id);
-        let call = async |request| self.personas.clone().put_persona(request).await;
-        self.retried(request, call).await
+        self.retried(request, |request| {
+            let mut client = self.personas.clone();
+            async move { client.put_persona(request).await }
+        })
+        .await
     }
 
     /// Deletes a persona. An empty `request_id` is filled in, so that every attempt is the same request.
@@ -86,8 +99,11 @@ impl Client {
         mut request: pb::DeletePersonaRequest,
     ) -> Result<pb::DeletePersonaResponse, ClientError> {
         fill(&mut request.request_id);
-        let call = async |request| self.personas.clone().delete_persona(request).await;
-        self.retried(request, call).await
+        self.retried(request, |request| {
+            let mut client = self.personas.clone();
+            async move { client.delete_persona(request).await }
+        })
+        .await
     }
 
     /// How the registry stands.
@@ -95,16 +111,23 @@ impl Client {
     /// # Errors
     /// What the registry refuses, or that it cannot be reached.
     pub async fn status(&self) -> Result<pb::GetStatusResponse, ClientError> {
-        let call = async |request| self.admin.clone().get_status(request).await;
-        self.retried(pb::GetStatusRequest {}, call).await
+        self.retried(pb::GetStatusRequest {}, |request| {
+            let mut client = self.admin.clone();
+            async move { client.get_status(request).await }
+        })
+        .await
     }
 
     /// Sends a request until it is decided or the attempts are used up; the last answer counts.
-    async fn retried<Q: Clone, A>(
+    async fn retried<Q: Clone, A, F>(
         &self,
         request: Q,
-        call: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
-    ) -> Result<A, ClientError> {
+        // Not `impl AsyncFn`: what that answers cannot be said to be Send, and then no call could be spawned.
+        call: impl Fn(Request<Q>) -> F,
+    ) -> Result<A, ClientError>
+    where
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
         let mut left = self.options.retries;
         loop {
@@ -123,9 +146,35 @@ impl Client {
     }
 }
 
-/// Time-ordered ids keep the registry's records of them together.
+/// What an answer holds. Neither a persona nor word that it is as it was: the contract knows no such answer.
+fn held(response: pb::GetPersonaResponse) -> Result<Option<pb::Persona>, ClientError> {
+    match response.persona {
+        None if !response.not_modified => Err(ClientError::Incomplete("the persona")),
+        persona => Ok(persona),
+    }
+}
+
 fn fill(request_id: &mut String) {
     if request_id.is_empty() {
-        *request_id = Uuid::now_v7().to_string();
+        *request_id = new_request_id();
+    }
+}
+
+/// An id for something that is to be done once. Time-ordered ids keep the registry's records of them together.
+#[must_use]
+pub fn new_request_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_lacks_what_was_promised_is_an_error() {
+        let hollow = pb::GetPersonaResponse::default();
+        assert!(matches!(held(hollow.clone()), Err(ClientError::Incomplete("the persona"))));
+        let same = pb::GetPersonaResponse { not_modified: true, ..hollow };
+        assert!(matches!(held(same), Ok(None)));
     }
 }

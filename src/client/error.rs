@@ -1,6 +1,7 @@
 //! Why a call failed: what a `tonic::Status` and its error details say, read once.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::time::Duration;
 
 use tonic::{Code, Status};
@@ -70,13 +71,22 @@ impl ClientError {
         }
     }
 
-    /// Whether the same request may be sent again: the registry did not decide against it.
+    /// Whether the same request may be sent again: nothing was decided, or the registry says when to come back.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused(refusal) => refusal.is_transient(),
             Self::Incomplete(_) => false,
+        }
+    }
+
+    /// Whether nobody knows what became of the request: a write may have happened.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Incomplete(_) => true,
+            Self::Refused(refusal) => refusal.is_undecided(),
         }
     }
 
@@ -91,9 +101,16 @@ impl ClientError {
 }
 
 impl Refusal {
-    /// Whether trying again may help: the registry says so, or the answer was lost on the way.
+    /// Whether trying again may help: the registry says when, or the answer was lost on the way.
     #[must_use]
     pub fn is_transient(&self) -> bool {
+        let asked_back = self.code == Code::ResourceExhausted && self.retry_delay.is_some();
+        asked_back || self.is_undecided()
+    }
+
+    /// Whether the answer was lost on the way, or the registry could not decide.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
         match self.code {
             Code::Unavailable | Code::DeadlineExceeded => true,
             // Without a reason the registry did not speak: the connection broke under the call.
@@ -124,7 +141,7 @@ impl From<Status> for Refusal {
             code: status.code(),
             reason: info
                 .and_then(|info| ErrorReason::from_str_name(&format!("ERROR_REASON_{}", info.reason))),
-            message: status.message().to_owned(),
+            message: message(&status),
             metadata: info
                 .map(|info| info.metadata.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
                 .unwrap_or_default(),
@@ -137,6 +154,24 @@ impl From<Status> for Refusal {
                 .map(ToOwned::to_owned),
         }
     }
+}
+
+/// The registry's sentence; of a connection that failed also the cause, since `transport error` alone helps nobody.
+fn message(status: &Status) -> String {
+    let message = status.message();
+    match status.source().map(innermost) {
+        Some(cause) if !message.contains(&cause) => format!("{message}: {cause}"),
+        _ => message.to_owned(),
+    }
+}
+
+/// What lies at the bottom of an error: `Connection refused`, not `transport error`.
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut bottom = error;
+    while let Some(source) = bottom.source() {
+        bottom = source;
+    }
+    bottom.to_string()
 }
 
 #[cfg(test)]
@@ -178,11 +213,13 @@ mod tests {
     }
 
     #[test]
-    fn only_lost_calls_are_transient() {
+    fn lost_calls_and_those_asked_back_are_transient() {
         let transient = |status: Status| ClientError::from(status).is_transient();
         assert!(transient(status(Code::Unavailable, ERROR_DOMAIN, "WRITE_OUTCOME_UNKNOWN")));
         assert!(transient(status(Code::DeadlineExceeded, ERROR_DOMAIN, "DEADLINE_EXPIRED")));
         assert!(transient(Status::unknown("transport error")));
+        assert!(transient(status(Code::ResourceExhausted, ERROR_DOMAIN, "OVERLOADED")));
+        assert!(!transient(Status::resource_exhausted("no RetryInfo, so nobody expects it back")));
         assert!(!transient(status(Code::Internal, ERROR_DOMAIN, "INTERNAL")));
         assert!(!transient(status(Code::Aborted, ERROR_DOMAIN, "ETAG_MISMATCH")));
         assert!(!transient(status(Code::NotFound, ERROR_DOMAIN, "PERSONA_NOT_FOUND")));

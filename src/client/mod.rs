@@ -17,6 +17,7 @@ use tonic::transport::{Channel, Endpoint};
 
 pub use address::{DEFAULT_PORT, InvalidServer, Server};
 pub use backoff::Backoff;
+pub use calls::new_request_id;
 pub use error::{CALL_ID_HEADER, ClientError, Refusal, Violation};
 pub use findings::{finding_from_wire, severity};
 pub use watch::{Selection, Start, Step, Watch};
@@ -55,8 +56,10 @@ impl Client {
     /// # Errors
     /// [`ClientError::Unreachable`].
     pub async fn connect(server: &Server, options: Options) -> Result<Self, ClientError> {
-        let unreachable =
-            |error: &dyn Error| ClientError::Unreachable { server: server.url(), cause: innermost(error) };
+        let unreachable = |error: &(dyn Error + 'static)| ClientError::Unreachable {
+            server: server.url(),
+            cause: error::innermost(error),
+        };
         let endpoint = Endpoint::from_shared(server.url())
             .and_then(|endpoint| endpoint.user_agent(concat!("persona/", env!("CARGO_PKG_VERSION"))))
             .map_err(|error| unreachable(&error))?
@@ -73,13 +76,4 @@ impl Client {
             options,
         })
     }
-}
-
-/// What lies at the bottom of an error: `Connection refused`, not `transport error`.
-fn innermost(error: &dyn Error) -> String {
-    let mut bottom = error;
-    while let Some(source) = bottom.source() {
-        bottom = source;
-    }
-    bottom.to_string()
 }

@@ -125,9 +125,8 @@ impl Watch {
 
     fn lost(&mut self, cause: ClientError) -> Result<Step, ClientError> {
         self.stream = None;
-        let too_many = cause.reason() == Some(pb::ErrorReason::TooManyWatches);
         let ended = matches!(cause, ClientError::Incomplete(_));
-        if !(cause.is_transient() || too_many || ended) {
+        if !(cause.is_transient() || ended) {
             return Err(cause);
         }
         let asked = cause.retry_delay().or(self.asked.take());
