@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::harness::{Server, soon};
 use crate::history::{History, Writer};
-use crate::journal_disk::Dice;
+use crate::journal_commits::Dice;
 use crate::recorder::{Follower, everything, listed};
 
 const NAMESPACES: [&str; 2] = ["default", "other"];
