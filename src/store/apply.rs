@@ -81,7 +81,8 @@ impl Group {
             let key = keys::row(namespace, name, commit.revision);
             let (kind, version, head) = match change {
                 Change::Put { created, persona } => {
-                    self.contents.push(Write::Set(Table::Contents, key.clone(), persona.content.to_vec()));
+                    let content = keys::content(namespace, name, commit.revision);
+                    self.contents.push(Write::Set(Table::Contents, content, persona.content.to_vec()));
                     let row = RowKind::Put(record::encode_persona_meta(persona).into());
                     self.rows.push(set_row(key, row));
                     let version = keys::version(namespace, name, persona.version);

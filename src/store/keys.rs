@@ -24,6 +24,14 @@ pub(super) fn row(namespace: &Namespace, name: &Name, revision: Revision) -> Vec
     numbered(persona(namespace, name), revision.0)
 }
 
+/// `revision(8) namespace 00 name`: a document. By revision, so that documents are laid down in the order they come
+/// and no page that holds some is written again for others.
+pub(super) fn content(namespace: &Namespace, name: &Name, revision: Revision) -> Vec<u8> {
+    let mut key = revision.0.to_be_bytes().to_vec();
+    key.extend_from_slice(&persona(namespace, name));
+    key
+}
+
 /// `namespace 00 name 00 version(8)`: where a version's row is.
 pub(super) fn version(namespace: &Namespace, name: &Name, version: Version) -> Vec<u8> {
     numbered(persona(namespace, name), version.0)

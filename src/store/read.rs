@@ -140,7 +140,9 @@ impl Store {
         let RowKind::Put(meta) = decode_row(&key, &value)? else { return Ok(None) };
         let content = if view == View::Full {
             let missing = || StoreError::damaged(&key, "the document is not there");
-            self.tables.get(Table::Contents, &key)?.ok_or_else(missing)?
+            self.tables
+                .get(Table::Contents, &keys::content(namespace, name, revision))?
+                .ok_or_else(missing)?
         } else {
             Bytes::new()
         };

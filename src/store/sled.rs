@@ -29,7 +29,7 @@ pub(super) enum Table {
     Heads,
     /// Every version and tombstone by revision.
     Rows,
-    /// The documents, by the same keys as `Rows`.
+    /// The documents, in the order they came.
     Contents,
     /// Revision of each version.
     Versions,
