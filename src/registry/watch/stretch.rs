@@ -183,7 +183,8 @@ mod tests {
                     most = most.max(watch.pending.len());
                 }
                 assert!(bytes <= MESSAGE_BYTES, "{bytes} bytes of documents");
-                assert!(most < STRETCH_CHANGES + limits::BATCH_OPERATIONS, "{most} changes");
+                // In numbers, so that a larger bound is a decision.
+                assert!(most < 2048 + 40, "{most} changes");
             }
         }
     }
