@@ -245,7 +245,6 @@ async fn every_answer_repeats_the_request_id_or_has_one_of_its_own() {
     assert_eq!(request_id(answer.metadata()).len(), 36, "a new one");
 }
 
-/// Most mistakes come by way of the wire: a body of the given kind.
 #[tokio::test]
 async fn a_unary_answer_of_an_expired_write_says_that_its_outcome_is_unknown() {
     let server = Server::start().await;

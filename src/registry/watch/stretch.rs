@@ -116,3 +116,76 @@ fn changes(entry: LogEntry) -> impl Iterator<Item = PendingChange> {
         persona: None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::{Caller, Persona, SourceId, View};
+    use crate::registry::{ImportFile, OnConflict, Options, Registry, Start, Validate, WatchRequest};
+    use crate::registry::{draft_of, examine};
+
+    /// Brings 40 documents as one commit.
+    async fn import(registry: &Registry, round: usize, text: &str) {
+        let files = (0..limits::BATCH_OPERATIONS).map(|number| {
+            let name = format!("persona-{round}-{number}");
+            let content = format!("---\nname: {name}\ndescription: Use in tests.\n---\n# {name}\n{text}\n");
+            let content = bytes::Bytes::from(content);
+            let request = Validate { content: content.clone(), ..Validate::default() };
+            let (draft, _) = draft_of(content, examine(&request).unwrap()).unwrap();
+            ImportFile { path: format!("{name}.md"), draft: draft.into() }
+        });
+        let (source, namespace, files) =
+            (SourceId::new("folder"), "default".parse().unwrap(), files.collect());
+        let caller = Caller::internal("tests", "import");
+        registry.import(&caller, source, namespace, files, OnConflict::Report).await.unwrap();
+    }
+
+    fn watch(registry: &Registry, mode: Mode) -> Watch {
+        let request = WatchRequest {
+            selection: Selection::default(),
+            start: Start::Now,
+            mode,
+            view: View::Full,
+            progress_interval: Duration::from_secs(60),
+        };
+        let size = |_: &Persona, _: View| 512;
+        registry.watch(&Caller::internal("tests", "watch"), request, size).unwrap()
+    }
+
+    /// A stream that is not read is one whose `next` is not called: this is what it holds meanwhile.
+    #[tokio::test]
+    async fn a_stream_that_is_far_behind_holds_one_message_and_the_names_of_a_bounded_rest() {
+        for (ring_commits, text) in [(1000, "word ".repeat(3000)), (1000, String::new()), (1, String::new())]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let mut options = Options::new(dir.path().join("data"));
+            (options.ring_commits, options.min_free_bytes) = (ring_commits, 0);
+            options.journal.reserve_bytes = 256 * 1024;
+            options.store.cache_bytes = 64 * 1024 * 1024;
+            let (registry, _) = Registry::open(options).unwrap();
+            let mut watches = [watch(&registry, Mode::Latest), watch(&registry, Mode::EveryVersion)];
+            // More changes than a stretch has, or more documents than it may hold.
+            let rounds = if text.is_empty() { 60 } else { 3 };
+            for round in 0..rounds {
+                import(&registry, round, &text).await;
+            }
+            for watch in &mut watches {
+                let (mut told, mut most, mut bytes) = (0, 0, 0);
+                while told < rounds * limits::BATCH_OPERATIONS {
+                    let (event, _) = watch.next().await.unwrap().unwrap();
+                    if let crate::registry::Event::Changes { changes, .. } = event {
+                        told += changes.len();
+                    }
+                    let held = watch.pending.iter().filter_map(|one| one.persona.as_ref());
+                    bytes = bytes.max(held.map(|persona| persona.content.len()).sum());
+                    most = most.max(watch.pending.len());
+                }
+                assert!(bytes <= MESSAGE_BYTES, "{bytes} bytes of documents");
+                // In numbers, so that a larger bound is a decision.
+                assert!(most < 2048 + 40, "{most} changes");
+            }
+        }
+    }
+}
