@@ -14,7 +14,10 @@
 
 mod cli;
 mod client;
+mod client_watch;
 mod commands;
+mod commands_serve;
+mod commands_watch;
 mod corpus;
 mod disk_full;
 mod documents;
@@ -24,10 +27,12 @@ mod journal_commits;
 mod journal_damage;
 mod journal_disk;
 mod journal_power;
+mod links;
 mod power_cut;
+mod program;
 mod promises;
+mod proxy;
 mod rendering;
 mod revisions;
 mod rules;
-mod stub;
 mod tidy;
