@@ -115,7 +115,7 @@ pub async fn run(
         let report = report.map_err(|error| ServeError::Seed { dir: source.dir.clone(), error })?;
         seeded.push((source.clone(), report));
     }
-    let Services { routes, health } = grpc::services(&registry).await?;
+    let Services { routes, mut health } = grpc::services(&registry).await?;
     let address = listener.local_addr().map_err(ServeError::Listener)?;
     tracing::info!(%address, store_id = %registry.store_id(), revision = %registry.head(), "serving");
     ready(Ready { address, registry: registry.clone(), opened, seeded });
@@ -135,6 +135,7 @@ pub async fn run(
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     stop_accepting.send_replace(true);
+    grpc::end_health_watches(&mut health).await;
     let mut connections = connections.await?;
     let finished = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout_at(end, finished).await.is_err() {

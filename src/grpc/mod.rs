@@ -56,3 +56,12 @@ pub async fn set_not_serving(health: &HealthReporter) {
     health.set_not_serving::<AdminServiceServer<Admin>>().await;
     health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
 }
+
+/// Ends the streams of whoever watches the health: they have been told, and nobody else would end them.
+pub async fn end_health_watches(health: &mut HealthReporter) {
+    use tonic::server::NamedService;
+    let services = ["", PersonaServiceServer::<Personas>::NAME, AdminServiceServer::<Admin>::NAME];
+    for service in services {
+        health.clear_service_status(service).await;
+    }
+}

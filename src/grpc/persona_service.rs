@@ -22,7 +22,7 @@ pub struct Personas {
 type Answer<T> = Result<Response<T>, Status>;
 
 /// Bytes that a persona takes in a list, its tag and length included.
-fn size(persona: &Persona, view: View) -> usize {
+pub(super) fn size(persona: &Persona, view: View) -> usize {
     wire::persona(persona, view).encoded_len() + 8
 }
 

@@ -16,8 +16,9 @@ use crate::wire::{ERROR_DOMAIN, pb::ErrorReason};
 
 /// How long to wait before asking a full or busy registry again.
 const RETRY: Duration = Duration::from_secs(1);
-/// Characters of a status message; more belongs into details.
-const MESSAGE_CHARS: usize = 600;
+/// Bytes of a status message; more belongs into details. It travels once more in a trailer of its own, where a byte
+/// may take three, and many clients take 8 KiB of trailers at most.
+const MESSAGE_BYTES: usize = 600;
 /// Characters of one violation's description.
 const DESCRIPTION_CHARS: usize = 160;
 
@@ -272,7 +273,7 @@ pub fn word(reason: ErrorReason) -> &'static str {
 }
 
 fn finish(code: Code, text: &str, details: ErrorDetails) -> Status {
-    Status::with_error_details(code, cut(text, MESSAGE_CHARS), details)
+    Status::with_error_details(code, cut_bytes(text, MESSAGE_BYTES), details)
 }
 
 fn cut(text: &str, chars: usize) -> String {
@@ -281,6 +282,19 @@ fn cut(text: &str, chars: usize) -> String {
     }
     let mut cut: String = text.chars().take(chars.saturating_sub(1)).collect();
     cut.push('…');
+    cut
+}
+
+/// The text, cut at the last whole character so that it has at most this many bytes.
+fn cut_bytes(text: &str, bytes: usize) -> String {
+    const DOTS: char = '…';
+    if text.len() <= bytes {
+        return text.to_owned();
+    }
+    let fits = text.char_indices().map(|(at, letter)| at + letter.len_utf8());
+    let end = fits.take_while(|end| end + DOTS.len_utf8() <= bytes).last().unwrap_or_default();
+    let mut cut = text.get(..end).unwrap_or_default().to_owned();
+    cut.push(DOTS);
     cut
 }
 

@@ -6,6 +6,7 @@ use tokio_stream::Stream;
 use tonic::Status;
 
 use super::parse::Checks;
+use super::persona_service::size;
 use super::status;
 use crate::domain::{Caller, StoreId, View, limits};
 use crate::registry::{Error, Event, Mode, PersonaChange, Registry, Selection, Start, Watch, WatchRequest};
@@ -31,7 +32,7 @@ pub(super) fn begin(
         mode: request.mode,
         progress_interval: request.progress_interval,
     };
-    let watch = registry.watch(caller, request)?;
+    let watch = registry.watch(caller, request, size)?;
     Ok(futures_util::stream::unfold(Some((watch, messages)), |state| async move {
         let (mut watch, messages): (Watch, Messages) = state?;
         match watch.next().await {

@@ -83,6 +83,12 @@ impl Committer {
                     Command::Tick => self.tick(),
                     Command::Close(done) => {
                         commands.close();
+                        // What came after the end surely did not happen.
+                        while let Ok(command) = commands.try_recv() {
+                            if let Command::Write(_, reply) = command {
+                                reply.send(Err(Error::Draining)).ok();
+                            }
+                        }
                         self.finish();
                         drop(self);
                         done.send(()).ok();
@@ -198,15 +204,13 @@ impl Committer {
         Ok(())
     }
 
-    /// Answers what needs no commit, and refuses the rest.
+    /// Answers what writes nothing, and refuses the rest, rehearsals of it included.
     fn answer_without_writing(&mut self, group: Vec<Waiting>, refusal: impl Fn() -> Error) {
         let now = self.shared.clock.now().max(self.last_time);
         for (proposal, reply) in group {
             let verdict = self.decide(&proposal, &Pending::default(), self.last, now);
-            let answer: Result<Answer, Error> = verdict.and_then(|verdict| match verdict.commit {
-                Some(_) => Err(refusal()),
-                None => Ok(verdict.answer),
-            });
+            let answer: Result<Answer, Error> =
+                verdict.and_then(|verdict| if verdict.writes { Err(refusal()) } else { Ok(verdict.answer) });
             reply.send(answer.map(|answer| (answer, self.last.revision))).ok();
         }
     }

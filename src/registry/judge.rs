@@ -60,6 +60,8 @@ pub(super) struct Judge<'a> {
 pub(super) struct Verdict {
     pub answer: Answer,
     pub commit: Option<Commit>,
+    /// Whether the real call writes: a rehearsal has no commit, and is refused where that one is.
+    pub writes: bool,
 }
 
 impl Judge<'_> {
@@ -71,7 +73,7 @@ impl Judge<'_> {
                 return Err(Error::RequestIdReused { request_id: request.id.clone() });
             }
             let answer = Answer::Written(Written { outcome: record.outcome, replayed: true });
-            return Ok(Verdict { answer, commit: None });
+            return Ok(Verdict { answer, commit: None, writes: false });
         }
         match &proposal.action {
             Action::Put { namespace, draft, etag, create_only } => {
@@ -195,16 +197,18 @@ impl Judge<'_> {
             outcomes.push(outcome);
         }
         let commit = (!bases.is_empty()).then(|| Commit { bases, ..self.commit(proposal, changes) });
-        Ok(Verdict { answer: Answer::Imported(outcomes), commit })
+        Ok(Verdict { answer: Answer::Imported(outcomes), writes: commit.is_some(), commit })
     }
 
     /// The verdict on a single write: its commit, where it changes anything or has a request id to remember.
     fn record(&self, proposal: &Proposal, mut outcome: WriteOutcome, changes: Vec<Change>) -> Verdict {
+        let writes = !changes.is_empty() || proposal.request.is_some();
         if proposal.validate_only {
             if !outcome.unchanged {
                 outcome.revision = Revision(0);
             }
-            return Verdict { answer: Answer::Written(Written { outcome, replayed: false }), commit: None };
+            let answer = Answer::Written(Written { outcome, replayed: false });
+            return Verdict { answer, commit: None, writes };
         }
         let requests = proposal.request.as_ref().map(|request| RequestRecord {
             key: request.key,
@@ -212,10 +216,9 @@ impl Judge<'_> {
             time: self.now,
             outcome: outcome.clone(),
         });
-        let worth_keeping = !changes.is_empty() || requests.is_some();
-        let commit = worth_keeping
+        let commit = writes
             .then(|| Commit { requests: requests.into_iter().collect(), ..self.commit(proposal, changes) });
-        Verdict { answer: Answer::Written(Written { outcome, replayed: false }), commit }
+        Verdict { answer: Answer::Written(Written { outcome, replayed: false }), commit, writes }
     }
 
     fn commit(&self, proposal: &Proposal, changes: Vec<Change>) -> Commit {

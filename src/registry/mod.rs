@@ -44,6 +44,8 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// How the journal behaves.
     pub journal: journal::Options,
+    /// Where the journal's files are; none: in the data directory. For tests of disks that fail.
+    pub journal_storage: Option<Arc<dyn journal::Storage>>,
     /// How the view behaves.
     pub store: store::Options,
     /// Writes are refused while the file system has less room than this, in bytes, so that what is accepted can
@@ -76,6 +78,7 @@ impl Options {
         Self {
             data_dir,
             journal: journal::Options::default(),
+            journal_storage: None,
             store: store::Options::default(),
             min_free_bytes: 64 * 1024 * 1024,
             queue: 4096,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Options;
 use super::committer::write_checkpoint;
 use crate::domain::{Change, Commit, Namespace, Sequence, StoreId};
-use crate::journal::{self, Directory, Journal, Known, LocalJournal, ReplayError, TornTail};
+use crate::journal::{self, Directory, Journal, Known, LocalJournal, ReplayError, Storage, TornTail};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::{self, Applied, Checkpoint, DataDir, DirError, Store, StoreError};
 
@@ -127,9 +127,13 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
         store_id: checkpoint.map(|it| it.store_id).or(applied.map(|it| it.store_id)),
         sequence: applied.map(|it| it.sequence).max(checkpoint.map(|it| it.sequence)).unwrap_or_default(),
     };
-    let storage =
-        Directory::open(&dir.journal()).map_err(|error| DirError::Io { path: dir.journal(), error })?;
-    let opened = LocalJournal::open(Arc::new(storage), known, options.journal.clone())?;
+    let storage: Arc<dyn Storage> = match &options.journal_storage {
+        Some(storage) => Arc::clone(storage),
+        None => Arc::new(
+            Directory::open(&dir.journal()).map_err(|error| DirError::Io { path: dir.journal(), error })?,
+        ),
+    };
+    let opened = LocalJournal::open(storage, known, options.journal.clone())?;
     let journal: Box<dyn Journal> = Box::new(opened.journal);
     let mut report = OpenReport { torn: opened.repaired, ..OpenReport::default() };
 

@@ -41,14 +41,17 @@ impl Ring {
         }
     }
 
-    /// The commits after a revision, at most `limit`; none when the ring no longer reaches back that far.
-    pub(super) fn after(&self, revision: Revision, limit: usize) -> Option<Vec<Arc<Commit>>> {
+    /// The commits after a revision and up to the head, at most `limit`; none when the ring no longer reaches back
+    /// that far. A commit is here a moment before the head says so, and nobody may be told of it until then: a read
+    /// that asks for its revision would be refused.
+    pub(super) fn between(&self, after: Revision, head: Revision, limit: usize) -> Option<Vec<Arc<Commit>>> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-        if revision < inner.base {
+        if after < inner.base {
             return None;
         }
-        let from = inner.commits.partition_point(|commit| commit.revision <= revision);
-        Some(inner.commits.iter().skip(from).take(limit).cloned().collect())
+        let place = |revision: Revision| inner.commits.partition_point(|commit| commit.revision <= revision);
+        let (from, to) = (place(after), place(head));
+        Some(inner.commits.iter().take(to).skip(from).take(limit).cloned().collect())
     }
 }
 
@@ -89,7 +92,12 @@ mod tests {
     }
 
     fn revisions(ring: &Ring, after: u64, limit: usize) -> Option<Vec<u64>> {
-        ring.after(Revision(after), limit).map(|found| found.iter().map(|one| one.revision.0).collect())
+        up_to(ring, after, u64::MAX, limit)
+    }
+
+    fn up_to(ring: &Ring, after: u64, head: u64, limit: usize) -> Option<Vec<u64>> {
+        ring.between(Revision(after), Revision(head), limit)
+            .map(|found| found.iter().map(|one| one.revision.0).collect())
     }
 
     #[test]
@@ -102,6 +110,8 @@ mod tests {
         assert_eq!(revisions(&ring, 5, 9), Some(vec![6, 9, 10]));
         assert_eq!(revisions(&ring, 7, 1), Some(vec![9]));
         assert_eq!(revisions(&ring, 4, 9), None);
+        assert_eq!(up_to(&ring, 5, 9, 9), Some(vec![6, 9]), "what the head does not show is not told");
+        assert_eq!(up_to(&ring, 9, 9, 9), Some(vec![]));
         let small = Ring::new(Revision(0), 100, 1100);
         (1..=5).for_each(|revision| small.push(commit(revision)));
         assert_eq!(revisions(&small, 2, 9), None);

@@ -147,7 +147,14 @@ impl Registry {
         }
         let request = idempotent(caller, Method::Put, put.request_id.as_ref(), || put_payload(&put));
         let content = put.document.content.clone();
-        let (draft, diagnostics) = draft_of(content, examined(put.document).await?)?;
+        let examined = examined(put.document).await;
+        if let Some(done) = self.replayed(request.as_ref())? {
+            // What was taken once is not judged again: rules may have become stricter since.
+            let diagnostics = examined.map(|it| it.diagnostics).unwrap_or_default();
+            let diagnostics = diagnostics.into_iter().filter(|found| !found.blocks_storing()).collect();
+            return Ok(PutDone { done, diagnostics });
+        }
+        let (draft, diagnostics) = draft_of(content, examined?)?;
         let Put { namespace, etag, create_only, message, validate_only, .. } = put;
         let action = Action::Put { namespace, draft: Arc::new(draft), etag, create_only };
         let proposal = Proposal { caller: caller.clone(), request, validate_only, message, action };
@@ -190,6 +197,18 @@ impl Registry {
             (Answer::Written(written), head) => Ok(WriteDone { written, head }),
             (Answer::Imported(_), _) => Err(wrong_answer()),
         }
+    }
+
+    /// The recorded outcome of a put that comes again. The committer looks too, for one that is still being decided.
+    fn replayed(&self, request: Option<&Idempotent>) -> Result<Option<WriteDone>, Error> {
+        let Some(request) = request else { return Ok(None) };
+        // A damaged view is the committer's to mend, when the write gets there.
+        let Ok(Some(record)) = self.shared.view().store.request(&request.key) else { return Ok(None) };
+        if record.payload != request.payload {
+            return Err(Error::RequestIdReused { request_id: request.id.clone() });
+        }
+        let written = Written { outcome: record.outcome, replayed: true };
+        Ok(Some(WriteDone { written, head: self.head() }))
     }
 
     async fn propose(&self, proposal: Proposal) -> Result<(Answer, Revision), Error> {

@@ -8,7 +8,7 @@ use prost::Message;
 use super::rows::{AppliedRow, HeadRow, LogChangeRow, LogRow, Row, RowKind};
 use super::sled::{Table, Write};
 use super::{Applied, Head, Store, StoreError, keys};
-use crate::domain::{Change, Commit, Digest, StoreId, Timestamp};
+use crate::domain::{Change, Commit, Digest, RequestKey, StoreId, Timestamp};
 use crate::record;
 
 /// Writes collected for a group, table by table: documents before rows before heads, so that whoever sees a
@@ -49,19 +49,25 @@ impl Store {
         self.tables.write(writes)
     }
 
-    /// Forgets outcomes decided before `time`, at most `limit` of them; tells how many went.
+    /// Forgets outcomes decided before `time`, looking at `limit` of them at most; tells how many went.
     pub fn expire_requests(&self, time: Timestamp, limit: usize) -> Result<usize, StoreError> {
         use std::ops::Bound::{Excluded, Unbounded};
-        let mut writes = Vec::new();
+        let (mut writes, mut gone, mut looked_at) = (Vec::new(), 0, 0);
         let end = keys::expiry_prefix(time);
         self.tables.walk(Table::Expiry, Unbounded, Excluded(&end), |key, _| {
-            if let Some(request) = key.get(8..) {
-                writes.push(Write::Remove(Table::Requests, request.to_vec()));
+            let request = key.get(8..).and_then(|request| request.try_into().ok()).map(RequestKey);
+            // The id may have been used anew since: a replayed journal brings both uses. What cannot be read stays.
+            if let Some(request) = request
+                && let Ok(Some(record)) = self.request(&request)
+                && record.time < time
+            {
+                writes.push(Write::Remove(Table::Requests, request.0.to_vec()));
+                gone += 1;
             }
             writes.push(Write::Remove(Table::Expiry, key.to_vec()));
-            Ok(writes.len() < limit.saturating_mul(2))
+            looked_at += 1;
+            Ok(looked_at < limit)
         })?;
-        let gone = writes.len() / 2;
         self.tables.write(writes)?;
         Ok(gone)
     }

@@ -197,18 +197,19 @@ impl Store {
         Ok(listed)
     }
 
-    /// Up to `limit` entries of the change log after `after` and up to `to`, in order.
-    pub fn log(&self, after: Revision, to: Revision, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
+    /// Walks the entries of the change log after `after` and up to `to`, in order, for as long as `each` says so.
+    pub fn log(
+        &self,
+        after: Revision,
+        to: Revision,
+        mut each: impl FnMut(LogEntry) -> bool,
+    ) -> Result<(), StoreError> {
         let (from, to) = (keys::log(after), keys::log(to));
-        let mut entries = Vec::new();
-        if limit == 0 || from >= to {
-            return Ok(entries);
+        if from >= to {
+            return Ok(());
         }
-        self.tables.walk(Table::Log, Excluded(&from), Included(&to), |key, value| {
-            entries.push(log_entry(key, &value)?);
-            Ok(entries.len() < limit)
-        })?;
-        Ok(entries)
+        self.tables
+            .walk(Table::Log, Excluded(&from), Included(&to), |key, value| Ok(each(log_entry(key, &value)?)))
     }
 
     /// The recorded outcome of a request.

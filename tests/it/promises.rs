@@ -57,8 +57,10 @@ fn rows() -> Vec<Row> {
 #[test]
 fn every_promise_has_one_row() {
     let numbers: Vec<_> = rows().into_iter().map(|row| row.number).collect();
-    let expected: Vec<_> =
-        PROMISES.iter().flat_map(|(letter, count)| (1..=*count).map(move |one| format!("{letter}{one}"))).collect();
+    let expected: Vec<_> = PROMISES
+        .iter()
+        .flat_map(|(letter, count)| (1..=*count).map(move |one| format!("{letter}{one}")))
+        .collect();
     assert_eq!(numbers, expected);
 }
 
@@ -76,7 +78,9 @@ fn a_promise_is_proven_by_tests_of_its_number_or_says_why_not() {
         match state.as_str() {
             "proven" => assert!(!own.is_empty(), "{number} is called proven, and no test has its number"),
             other => assert!(
-                ["proven in part: ", "not built: ", "not proven: "].iter().any(|word| other.starts_with(word)),
+                ["proven in part: ", "not built: ", "not proven: "]
+                    .iter()
+                    .any(|word| other.starts_with(word)),
                 "{number}: {other:?} is no state"
             ),
         }

@@ -1,0 +1,188 @@
+//! What a stretch of the log comes to for whoever stands at its beginning.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::{Change, Name, Namespace, Persona, Revision, Version};
+use crate::store::LogKind;
+
+/// A change that is still to be sent; the persona is fetched only then.
+#[derive(Debug, Clone)]
+pub(super) struct PendingChange {
+    pub namespace: Namespace,
+    pub name: Name,
+    pub kind: LogKind,
+    pub version: Version,
+    pub revision: Revision,
+    pub persona: Option<Arc<Persona>>,
+}
+
+pub(super) fn pending(change: &Change) -> PendingChange {
+    let (kind, version, revision, persona) = match change {
+        Change::Put { created, persona } => {
+            let kind = if *created { LogKind::Created } else { LogKind::Updated };
+            (kind, persona.version, persona.revision, Some(Arc::clone(persona)))
+        }
+        Change::Delete(tombstone) => (LogKind::Deleted, tombstone.last_version, tombstone.revision, None),
+    };
+    let (namespace, name) = (change.namespace().clone(), change.name().clone());
+    PendingChange { namespace, name, kind, version, revision, persona }
+}
+
+/// What a stretch of the log comes to, persona by persona: the first change tells whether it was there before,
+/// the last whether it is there now.
+pub(super) fn difference(changes: impl Iterator<Item = PendingChange>) -> Vec<PendingChange> {
+    struct Touched {
+        was_there: bool,
+        deletion: Option<PendingChange>,
+        last: PendingChange,
+    }
+    let mut touched: BTreeMap<(Namespace, Name), Touched> = BTreeMap::new();
+    for change in changes {
+        let key = (change.namespace.clone(), change.name.clone());
+        match touched.get_mut(&key) {
+            Some(seen) => {
+                let previous = std::mem::replace(&mut seen.last, change);
+                if previous.kind == LogKind::Deleted {
+                    seen.deletion = Some(previous);
+                }
+            }
+            None => {
+                let was_there = change.kind != LogKind::Created;
+                touched.insert(key, Touched { was_there, deletion: None, last: change });
+            }
+        }
+    }
+    let mut group = Vec::with_capacity(touched.len());
+    for Touched { was_there, deletion, mut last } in touched.into_values() {
+        let is_there = last.kind != LogKind::Deleted;
+        match (was_there, is_there) {
+            (false, false) => {}
+            (true, false) => group.push(last),
+            (false, true) => {
+                last.kind = LogKind::Created;
+                group.push(last);
+            }
+            (true, true) => {
+                // Deleted and made again: both are told, so that nobody takes the new one for the old.
+                last.kind = if deletion.is_some() { LogKind::Created } else { LogKind::Updated };
+                group.extend(deletion);
+                group.push(last);
+            }
+        }
+    }
+    group
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What is live: the version of each name, and the revision that made it.
+    type View = BTreeMap<Name, (Version, Revision)>;
+
+    /// A log of what callers tried: (name, delete). A deletion of what is not there changes nothing.
+    fn steps() -> impl Strategy<Value = Vec<(u8, bool)>> {
+        prop::collection::vec((0u8..5, prop::bool::weighted(0.4)), 0..60)
+    }
+
+    fn name(of: u8) -> Name {
+        format!("persona-{of}").parse().unwrap()
+    }
+
+    /// Takes the steps, as the registry would; the log of them, and the view after each entry.
+    fn history(steps: &[(u8, bool)]) -> (Vec<PendingChange>, Vec<View>) {
+        let (mut log, mut views) = (Vec::new(), vec![View::new()]);
+        let mut versions: BTreeMap<Name, Version> = BTreeMap::new();
+        for (of, delete) in steps {
+            let (name, mut view) = (name(*of), views.last().unwrap().clone());
+            let revision = Revision(log.len() as u64 + 1);
+            let there = view.contains_key(&name);
+            let kind = match (delete, there) {
+                (true, false) => continue,
+                (true, true) => LogKind::Deleted,
+                (false, true) => LogKind::Updated,
+                (false, false) => LogKind::Created,
+            };
+            let version = versions.entry(name.clone()).or_insert(Version(0));
+            if *delete {
+                view.remove(&name);
+            } else {
+                version.0 += 1;
+                view.insert(name.clone(), (*version, revision));
+            }
+            let namespace = Namespace::default();
+            log.push(PendingChange { namespace, name, kind, version: *version, revision, persona: None });
+            views.push(view);
+        }
+        (log, views)
+    }
+
+    /// The contract's table, read off the two views and the tombstones between them.
+    fn expected(before: &View, after: &View, stretch: &[PendingChange]) -> Vec<(Name, LogKind, Revision)> {
+        let mut expected = Vec::new();
+        for name in (0..5).map(name) {
+            let tombstone = stretch.iter().rev().find(|one| one.name == name && one.kind == LogKind::Deleted);
+            let deletion = tombstone.map(|one| (name.clone(), LogKind::Deleted, one.revision));
+            match (before.get(&name), after.get(&name)) {
+                (None, None) => {}
+                (Some(_), None) => expected.extend(deletion),
+                (None, Some((_, made))) => expected.push((name, LogKind::Created, *made)),
+                (Some(was), Some(is)) if was == is => {}
+                (Some(_), Some((_, made))) => {
+                    let kind = if deletion.is_some() { LogKind::Created } else { LogKind::Updated };
+                    expected.extend(deletion);
+                    expected.push((name, kind, *made));
+                }
+            }
+        }
+        expected
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_difference_of_the_views_at_both_ends(
+            steps in steps(), one in any::<prop::sample::Index>(), other in any::<prop::sample::Index>()
+        ) {
+            let (log, views) = history(&steps);
+            let (one, other) = (one.index(views.len()), other.index(views.len()));
+            let (from, to) = (one.min(other), one.max(other));
+            let stretch = &log[from..to];
+            let group = difference(stretch.iter().cloned());
+            let told: Vec<_> = group.iter().map(|it| (it.name.clone(), it.kind, it.revision)).collect();
+            prop_assert_eq!(told, expected(&views[from], &views[to], stretch));
+
+            let mut view = views[from].clone();
+            for change in group {
+                match change.kind {
+                    LogKind::Deleted => prop_assert!(view.remove(&change.name).is_some()),
+                    LogKind::Created => {
+                        prop_assert!(view.insert(change.name, (change.version, change.revision)).is_none());
+                    }
+                    LogKind::Updated => {
+                        prop_assert!(view.insert(change.name, (change.version, change.revision)).is_some());
+                    }
+                }
+            }
+            prop_assert_eq!(&view, &views[to]);
+        }
+    }
+
+    #[test]
+    fn a_persona_made_and_deleted_between_was_never_there() {
+        let (log, _) = history(&[(0, false), (0, false), (0, true)]);
+        assert!(difference(log.into_iter()).is_empty());
+    }
+
+    #[test]
+    fn a_persona_deleted_twice_between_is_told_by_its_last_deletion() {
+        let (log, _) = history(&[(0, false), (0, true), (0, false), (0, true), (0, false)]);
+        let group = difference(log.into_iter().skip(1));
+        let told: Vec<_> = group.iter().map(|it| (it.kind, it.version.0, it.revision.0)).collect();
+        assert_eq!(told, [(LogKind::Deleted, 2, 4), (LogKind::Created, 3, 5)]);
+    }
+}
