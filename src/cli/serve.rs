@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::output::printable;
 use super::{Failure, Outcome, Output, logging};
@@ -79,6 +81,8 @@ pub(crate) async fn run(args: Args, out: &mut Output) -> Result<Outcome, Failure
     logging::start(args.log_format.as_deref());
     let options = options(&args)?;
     let data_dir = options.registry.data_dir.clone();
+    // Before the first line is printed: whoever reads it may stop the server at once, and it must stop well.
+    let stop = stop_signal()?;
     let listener = TcpListener::bind(args.listen).await.map_err(|source| Failure::Io {
         what: format!(
             "cannot listen on {}; is another registry running there? choose another --listen",
@@ -91,7 +95,7 @@ pub(crate) async fn run(args: Args, out: &mut Output) -> Result<Outcome, Failure
         drop(out.line(&format!("listening on {}", ready.address)));
         announce(&ready, &data_dir, out);
     };
-    let served = server::run(listener, options, stop_signal(), ready).await;
+    let served = server::run(listener, options, stop, ready).await;
     served.map_err(|error| Failure::Server(Box::new(error)))?;
     Ok(Outcome::Done)
 }
@@ -138,28 +142,24 @@ fn default_data_dir() -> Result<PathBuf, Failure> {
     Ok(dirs.data_local_dir().join(format!("{name}-{key}")))
 }
 
-/// Resolves at the first signal to stop; a second one ends the process at once.
-async fn stop_signal() {
-    signal().await;
-    tokio::spawn(async {
-        signal().await;
+/// Listens from now on, and resolves at the first signal to stop; a second one ends the process at once.
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    let listen = |kind| signal(kind).map_err(|source| Failure::Io { what: "no signals".to_owned(), source });
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let mut next = async move || {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    let (stop, stopped) = oneshot::channel::<()>();
+    tokio::spawn(async move {
+        next().await;
+        drop(stop);
+        next().await;
         std::process::exit(130);
     });
-}
-
-async fn signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-    }
-    drop(tokio::signal::ctrl_c().await);
+    Ok(async { drop(stopped.await) })
 }
 
 /// One screen: what is served, what was refused, and what to try.

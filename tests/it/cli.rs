@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::proxy::Port;
+
 const GOOD: &str = "---\nname: good\ndescription: Does one thing well.\n---\n# Good\n\nDo it well.\n";
 
 fn persona(arguments: &[&str], folder: &Path, stdin: &str) -> Output {
@@ -124,8 +126,9 @@ fn the_personas_of_this_project_pass_strictly() {
 #[test]
 fn without_a_server_every_remote_command_says_how_to_start_one() {
     let folder = folder(&[("good.md", GOOD)]);
-    // Nothing listens on the discard port of a test machine.
-    let server = ["--server", "127.0.0.1:9"];
+    let port = Port::keep();
+    let address = port.address.to_string();
+    let server = ["--server", address.as_str()];
     for command in
         [&["get", "good"][..], &["list"], &["put", "good.md"], &["delete", "good"], &["watch"], &["status"]]
     {
@@ -133,7 +136,7 @@ fn without_a_server_every_remote_command_says_how_to_start_one() {
         assert_eq!(output.status.code(), Some(2), "{command:?}");
         assert_eq!(stdout(&output), "");
         let words = stderr(&output);
-        assert!(words.starts_with("error: no registry answers at http://127.0.0.1:9: "), "{words}");
+        assert!(words.starts_with(&format!("error: no registry answers at http://{address}: ")), "{words}");
         assert!(words.contains("help: start one with `persona serve`"), "{words}");
     }
 }

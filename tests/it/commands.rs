@@ -1,194 +1,145 @@
-//! The commands against registries, scripted ones and a real one: what goes to stdout, what to stderr, and how they end.
+//! The commands beside a real registry: what goes to stdout, what to stderr, and how they end.
 
-use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
 
-use persona_registry::wire::pb;
-use tonic::Code;
+use persona_registry::domain::Namespace;
+use persona_registry::seed::Source;
 
-use pb::persona_change::Type;
-use pb::watch_personas_response::{Changes, Event};
+use crate::harness::{Server, document, put};
+use crate::program::{beside, command, run};
+use crate::proxy::Proxy;
 
-use crate::harness::Server;
-use crate::stub::{Stub, refusal, serve};
-
-fn persona(name: &str) -> pb::Persona {
-    pb::Persona {
-        namespace: "default".to_owned(),
-        name: name.to_owned(),
-        version: 2,
-        dialect: pb::Dialect::Persona.into(),
-        description: "Does things.".to_owned(),
-        front_matter: "\u{feff}---\r\nname: x\r\n---\r\n".to_owned(),
-        body: "# X\r\n\r\nno final newline".to_owned(),
-        ..Default::default()
-    }
-}
-
-fn stub(names: &[&str]) -> Stub {
-    let stub = Stub::default();
-    for name in names {
-        stub.0.lock().unwrap().personas.insert((*name).to_owned(), persona(name));
-    }
-    stub
-}
-
-fn command(arguments: &[&str], server: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
-    command.args(arguments).env("PERSONA_SERVER", server).stdin(Stdio::null());
-    command
-}
-
-/// Runs the binary beside the scripted registry.
-async fn run(stub: &Stub, arguments: &[&str]) -> Output {
-    run_at(&serve(stub).await, arguments).await
-}
-
-/// Runs the binary off this test's runtime, since the registry that it asks lives on it.
-async fn run_at(server: &str, arguments: &[&str]) -> Output {
-    let mut command = command(arguments, server);
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap()
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
-}
-
-#[tokio::test]
-async fn get_prints_the_document_byte_for_byte() {
-    let output = run(&stub(&["x"]), &["get", "x"]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(stdout(&output), "\u{feff}---\r\nname: x\r\n---\r\n# X\r\n\r\nno final newline");
-    assert_eq!(stderr(&output), "");
-    let body = run(&stub(&["x"]), &["get", "x", "-o", "body"]).await;
-    assert_eq!(stdout(&body), "# X\r\n\r\nno final newline");
-}
-
-#[tokio::test]
-async fn a_document_makes_its_way_through_a_real_registry() {
+/// A server with a persona of each of these names.
+async fn holding(names: &[&str]) -> Server {
     let server = Server::start().await;
-    let address = server.address.to_string();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("guide.md");
+    let mut client = server.client().await;
+    for name in names {
+        client.put_persona(put(name, "1")).await.unwrap();
+    }
+    server
+}
+
+#[tokio::test]
+async fn a_document_makes_its_way_through_the_registry() {
+    let server = Server::start().await;
+    let path = server.scratch().join("guide.md");
     let file = path.to_str().unwrap();
-    let first = "\u{feff}---\r\nname: guide\r\ndescription: Guides.\r\n---\r\n# Guide\r\n\r\nGo on.  ";
-    std::fs::write(&path, first).unwrap();
+    let body = "# Guide\r\n\r\nGo on.  ";
+    let first = format!("\u{feff}---\r\nname: guide\r\ndescription: Guides.\r\n---\r\n{body}");
+    std::fs::write(&path, &first).unwrap();
     let does = async |arguments: &[&str], code: i32, out: &str| {
-        let output = run_at(&address, arguments).await;
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", stderr(&output));
-        assert_eq!(stdout(&output), out, "{arguments:?}");
-        stderr(&output).to_owned()
+        let ended = run(beside(server.address, arguments)).await;
+        assert_eq!(ended.code, Some(code), "{arguments:?}: {}", ended.err);
+        assert_eq!(ended.out, out, "{arguments:?}");
+        ended.err
     };
     does(&["put", file, "--dry-run"], 0, "would create guide version 1\n").await;
     does(&["get", "guide"], 1, "").await;
     does(&["put", file, "--request-id", "one"], 0, "created guide version 1 at revision 1\n").await;
     does(&["put", file, "--request-id", "one"], 0, "created guide version 1 at revision 1 already\n").await;
     does(&["put", file], 0, "unchanged guide version 1 at revision 1\n").await;
-    does(&["get", "guide"], 0, first).await;
+    assert_eq!(does(&["get", "guide"], 0, &first).await, "", "data only");
+    does(&["get", "guide", "-o", "body"], 0, body).await;
     std::fs::write(&path, "---\nname: guide\ndescription: Guides.\n---\n# Guide\n\nTurn.\n").unwrap();
     let told = does(&["put", file, "--etag", "1-0123456789abcdef"], 1, "").await;
     assert!(told.starts_with("error[ETAG_MISMATCH]: "), "{told}");
     does(&["put", file], 0, "stored guide version 2 at revision 2\n").await;
-    does(&["get", "guide", "--version", "1"], 0, first).await;
+    does(&["get", "guide", "--version", "1"], 0, &first).await;
     does(&["delete", "guide"], 0, "deleted guide (last version 2) at revision 3\n").await;
-    does(&["get", "guide", "--version", "1"], 0, first).await;
-    does(&["list"], 0, "").await;
-    std::fs::write(&path, "no front matter").unwrap();
-    let told = does(&["put", file], 1, "").await;
-    assert!(told.starts_with("error[SYN005]: ") && told.contains("error[PERSONA_INVALID]: "), "{told}");
+    does(&["get", "guide", "--version", "1"], 0, &first).await;
+    let told = does(&["list"], 0, "").await;
+    assert_eq!(told, "no personas in namespace default; `persona put FILE` stores one\n");
+    does(&["put", "/nowhere.md"], 2, "").await;
 }
 
 #[tokio::test]
 async fn what_is_not_found_is_answered_with_what_is_near() {
-    let output = run(&stub(&["backend_developer", "sre"]), &["get", "backend-developer"]).await;
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(stdout(&output), "");
-    assert_eq!(
-        stderr(&output),
-        "error[PERSONA_NOT_FOUND]: persona_not_found\n  help: did you mean `backend_developer`?\n"
+    let server = holding(&["backend_developer", "sre"]).await;
+    for asked in [&["get", "backend-developer"][..], &["delete", "backend-developer"]] {
+        let ended = run(beside(server.address, asked)).await;
+        assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""));
+        assert_eq!(
+            ended.err,
+            "error[PERSONA_NOT_FOUND]: there is no persona backend-developer in namespace default\n  \
+             help: did you mean `backend_developer`?\n"
+        );
+    }
+    let ended = run(beside(server.address, &["get", "sre", "--version", "7"])).await;
+    assert!(ended.err.starts_with("error[VERSION_NOT_FOUND]: "), "{}", ended.err);
+    let ended = run(beside(server.address, &["get", "x", "-n", "empty"])).await;
+    assert!(
+        ended.err.ends_with("help: namespace empty is empty; `persona put FILE` stores a persona\n"),
+        "{}",
+        ended.err
     );
 }
 
 #[tokio::test]
-async fn list_prints_a_table_and_json_lines() {
-    let stub = stub(&["a", "b"]);
-    let table = run(&stub, &["list"]).await;
-    assert_eq!(
-        stdout(&table),
-        "NAME  VERSION  DIALECT  UPDATED (UTC)  DESCRIPTION\n\
-         a     2        persona  -              Does things.\n\
-         b     2        persona  -              Does things.\n"
-    );
-    let json = run(&stub, &["list", "-o", "json"]).await;
-    assert_eq!(stdout(&json).lines().count(), 2);
-    assert!(stdout(&json).starts_with(r#"{"namespace":"default","name":"a","version":2,"#));
-}
-
-#[tokio::test]
-async fn a_refused_document_is_drawn_with_all_its_findings() {
-    let stub = Stub::default();
-    let finding = |code: &str, start: i32| pb::Diagnostic {
-        code: code.to_owned(),
-        severity: pb::Severity::Error.into(),
-        message: format!("{code} is wrong"),
-        span: Some(pb::Span { start, end: start + 3, ..Default::default() }),
-        blocks_storing: true,
-        ..Default::default()
-    };
-    {
-        let mut script = stub.0.lock().unwrap();
-        script.diagnostics = vec![finding("SCH101", 0), finding("CNT201", 4)];
-        script.failures = VecDeque::from([refusal(Code::InvalidArgument, "PERSONA_INVALID")]);
-    }
+async fn list_shows_all_pages_as_a_table_or_json_lines() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("a.md");
-    std::fs::write(&file, "---\nname: a\n---\n").unwrap();
-    let output = run(&stub, &["put", file.to_str().unwrap()]).await;
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(stdout(&output), "");
-    for part in ["error[SCH101]: SCH101 is wrong", "2 | name: a", "error[CNT201]", "error[PERSONA_INVALID]"] {
-        assert!(stderr(&output).contains(part), "{part} in {}", stderr(&output));
+    for number in 0..60 {
+        let name = format!("p{number:02}");
+        std::fs::write(folder.path().join(format!("{name}.md")), document(&name, "x")).unwrap();
     }
+    let source = Source { namespace: Namespace::default(), dir: folder.path().to_owned() };
+    let server = Server::start_with(|options| options.sources.push(source)).await;
+    let table = run(beside(server.address, &["list"])).await;
+    let lines: Vec<_> = table.out.lines().collect();
+    assert_eq!(lines[0], "NAME  VERSION  DIALECT  UPDATED (UTC)     DESCRIPTION");
+    assert_eq!(lines.len(), 61);
+    assert!(lines[60].starts_with("p59   1        persona  20") && lines[60].ends_with("  Use in tests."));
+    let json = run(beside(server.address, &["list", "-n", "-", "-o", "json"])).await;
+    let names = json.out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let names: Vec<_> = names.map(|line| line["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(names, (0..60).map(|number| format!("p{number:02}")).collect::<Vec<_>>());
 }
 
 #[tokio::test]
-async fn put_says_what_happened_in_one_line() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("a.md");
-    std::fs::write(&file, "---\nname: a\ndescription: d\n---\n# A\n").unwrap();
-    let output = run(&Stub::default(), &["put", file.to_str().unwrap()]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(stdout(&output), "created a version 1 at revision 1\n");
-    let missing = run(&Stub::default(), &["put", "/nowhere.md"]).await;
-    assert_eq!(missing.status.code(), Some(2));
+async fn a_refused_document_is_drawn_with_all_its_findings_as_validate_draws_them() {
+    let server = Server::start().await;
+    let bad = "---\nname: a\nname: b\ntools: 7\n---\n\n";
+    std::fs::write(server.scratch().join("bad.md"), bad).unwrap();
+    let mut judge = command(server.scratch(), &["put", "bad.md"]);
+    judge.env("PERSONA_SERVER", server.address.to_string());
+    let refused = run(judge).await;
+    assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""));
+    let judged = run(command(server.scratch(), &["validate", "bad.md"])).await;
+    assert_eq!(judged.code, Some(1));
+    assert!(judged.out.matches("\nerror[").count() > 0, "several findings: {}", judged.out);
+    let drawn = refused.err.split("error[PERSONA_INVALID]: ").next().unwrap();
+    assert_eq!(drawn.trim_end(), judged.out.trim_end());
+    assert!(drawn.contains(" --> bad.md:3:1"), "{drawn}");
+    let last = refused.err.lines().last().unwrap();
+    assert!(last.starts_with("error[PERSONA_INVALID]: ") && last.contains("block"), "{last}");
 }
 
 #[tokio::test]
-async fn watch_prints_a_line_a_change_and_ends_cleanly_on_an_interrupt() {
-    let stub = Stub::default();
-    let change = pb::PersonaChange { r#type: Type::Updated.into(), persona: Some(persona("x")) };
-    let changes = Changes { revision: 7, changes: vec![change], ..Default::default() };
-    let message =
-        pb::WatchPersonasResponse { event: Some(Event::Changes(changes)), resume_token: "t7".to_owned() };
-    // The second stream stands and says nothing: the client is waiting when it is interrupted.
-    stub.0.lock().unwrap().streams = VecDeque::from([vec![message]]);
-    stub.0.lock().unwrap().then_silent = true;
-    let server = serve(&stub).await;
-    let mut child =
-        command(&["watch"], &server).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let output = tokio::task::spawn_blocking(move || {
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-        (line, child.wait_with_output().unwrap())
-    });
-    let (line, output) = output.await.unwrap();
-    assert_eq!(line, "revision 7  updated  x  version 2  Does things.\n");
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stderr(&output).ends_with("go on later with --resume t7\n"), "{}", stderr(&output));
+async fn a_write_of_unknown_outcome_tells_how_to_learn_it() {
+    let server = holding(&["a"]).await;
+    let proxy = Proxy::before(server.address);
+    std::fs::write(server.scratch().join("b.md"), document("b", "1")).unwrap();
+    let file = server.scratch().join("b.md");
+    for arguments in [&["put", file.to_str().unwrap()][..], &["delete", "a"]] {
+        proxy.lose_answers(usize::MAX);
+        let ended = run(beside(proxy.address(), arguments)).await;
+        assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{}", ended.err);
+        let id = ended.err.split("--request-id ").nth(1).unwrap_or_else(|| panic!("{}", ended.err));
+        let id = id.split(' ').next().unwrap();
+        proxy.lose_answers(0);
+        let again = run(beside(proxy.address(), &[arguments, &["--request-id", id]].concat())).await;
+        assert_eq!(again.code, Some(0), "{}", again.err);
+        assert!(again.out.ends_with(" already\n"), "{}", again.out);
+    }
+    assert_eq!(server.registry.head().0, 3, "each was done once");
+}
+
+#[tokio::test]
+async fn status_tells_how_the_registry_stands() {
+    let server = holding(&["a", "b"]).await;
+    let ended = run(beside(server.address, &["status", "-o", "json"])).await;
+    let status: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(status["store_id"], server.registry.store_id().to_string());
+    assert_eq!((&status["revision"], &status["counts"]["personas"]), (&2.into(), &2.into()));
+    let unknown = run(command(Path::new("/"), &["status", "--server", "ftp://x"])).await;
+    assert_eq!(unknown.code, Some(2));
 }

@@ -19,6 +19,8 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use crate::proxy::Port;
+
 /// How long anything here may take before the test fails: generous, since a machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -49,11 +51,12 @@ impl Server {
         options.registry.min_free_bytes = 1024 * 1024;
         options.grace = Duration::from_secs(5);
         change(&mut options);
-        Self::run(dir, options).await.unwrap()
+        let stopped = Stopped { dir, options };
+        stopped.start().await.unwrap()
     }
 
-    async fn run(dir: Arc<tempfile::TempDir>, options: Options) -> Result<Self, ServeError> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    async fn run(stopped: Stopped, listener: TcpListener) -> Result<Self, ServeError> {
+        let Stopped { dir, options } = stopped;
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, is_ready) = oneshot::channel();
         let shutdown = async {
@@ -130,7 +133,12 @@ impl Stopped {
     }
 
     pub async fn start(self) -> Result<Server, ServeError> {
-        Server::run(self.dir, self.options).await
+        Server::run(self, TcpListener::bind("127.0.0.1:0").await.unwrap()).await
+    }
+
+    /// Starts on a port that the test keeps, so that clients find the server again.
+    pub async fn start_on(self, port: &Port) -> Result<Server, ServeError> {
+        Server::run(self, port.listen()).await
     }
 }
 

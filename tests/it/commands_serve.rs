@@ -1,0 +1,159 @@
+//! `persona serve` as people run it: what it says at the start, what stops it from starting, and how it ends.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::harness::{Server, document};
+use crate::program::{Ended, Program, beside, command, run};
+use crate::proxy::Port;
+
+/// A folder with a good persona, a bad one and a README.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let team = folder.path().join("team");
+    fs::create_dir(&team).unwrap();
+    fs::write(team.join("good.md"), document("good", "1")).unwrap();
+    fs::write(team.join("bad.md"), "---\nname: bad\n---\n# Bad\n").unwrap();
+    fs::write(team.join("README.md"), "# Team\n").unwrap();
+    folder
+}
+
+struct Serving {
+    program: Program,
+    address: String,
+    screen: Vec<String>,
+}
+
+fn serving(folder: &Path) -> Command {
+    command(
+        folder,
+        &["serve", "--personas", "team", "--data-dir", "data", "--listen", "127.0.0.1:0", "--min-free", "1"],
+    )
+}
+
+/// Serves the folder's `team` on a free port; ready when this answers.
+async fn serve(folder: &Path) -> Serving {
+    let mut program = Program::start(serving(folder));
+    let first = program.out.next().await;
+    let address = first.strip_prefix("listening on ").unwrap_or_else(|| panic!("{first}")).to_owned();
+    let screen = program.err.until("grpcurl").await;
+    // Not a terminal: between the words stands the log, as JSON.
+    let screen = screen.into_iter().filter(|line| !line.starts_with('{')).collect();
+    Serving { program, address, screen }
+}
+
+impl Serving {
+    async fn end(self, signal: &str) -> Ended {
+        self.program.signal(signal);
+        let ended = self.program.end().await;
+        assert_eq!((ended.code, ended.out.as_str()), (Some(0), ""), "{}", ended.err);
+        ended
+    }
+
+    fn says(&self, part: &str) {
+        assert!(self.screen.iter().any(|line| line.contains(part)), "{part:?} in {:#?}", self.screen);
+    }
+}
+
+#[tokio::test]
+async fn serve_announces_itself_and_comes_back_to_the_same() {
+    let folder = folder();
+    let serving = serve(folder.path()).await;
+    assert!(serving.screen[0].starts_with("persona registry "), "{:?}", serving.screen);
+    assert!(serving.screen[0].ends_with(" · revision 1"), "{:?}", serving.screen);
+    serving.says("  data      data");
+    serving.says(&format!("  serving   1 persona in 1 namespace on {}", serving.address));
+    serving.says("  folder    team → default: 1 new, 0 updated, 0 unchanged, 1 refused, 1 passed over");
+    serving.says("error[SCH101]: team/bad.md:1:1: `description` is missing");
+    let got = run(beside(&serving.address, &["get", "good"])).await;
+    assert_eq!(got.out.as_bytes(), document("good", "1"));
+    let store = serving.screen[0].clone();
+    serving.end("-TERM").await;
+
+    let serving = serve(folder.path()).await;
+    assert_eq!(serving.screen[0], store, "the same store at the same revision");
+    serving.says("  folder    team → default: 0 new, 0 updated, 1 unchanged, 1 refused, 1 passed over");
+    serving.end("-INT").await;
+
+    fs::write(folder.path().join("team/good.md"), document("good", "2")).unwrap();
+    let serving = serve(folder.path()).await;
+    assert!(serving.screen[0].ends_with(" · revision 2"), "{:?}", serving.screen);
+    serving.says("0 new, 1 updated, 0 unchanged");
+    serving.end("-TERM").await;
+}
+
+#[tokio::test]
+async fn what_the_screen_says_to_try_works() {
+    let folder = folder();
+    let serving = serve(folder.path()).await;
+    let tried: Vec<_> = serving.screen.iter().filter_map(|line| line.strip_prefix("  persona ")).collect();
+    assert!(!tried.is_empty(), "{:?}", serving.screen);
+    for line in tried {
+        let ended = run(command(folder.path(), &line.split(' ').collect::<Vec<_>>())).await;
+        assert_eq!(ended.code, Some(0), "{line}: {}", ended.err);
+    }
+    serving.end("-TERM").await;
+}
+
+#[tokio::test]
+async fn whoever_reads_the_first_line_may_stop_the_server() {
+    let folder = folder();
+    for signal in ["-TERM", "-INT"] {
+        let mut program = Program::start(serving(folder.path()));
+        program.out.until("listening on ").await;
+        program.signal(signal);
+        let ended = program.end().await;
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert!(ended.err.contains("\"message\":\"stopped\""), "it drained: {}", ended.err);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stops_lets_its_watchers_go() {
+    let folder = folder();
+    let serving = serve(folder.path()).await;
+    let mut watch = Program::start(beside(&serving.address, &["watch"]));
+    watch.err.until("changes follow").await;
+    serving.end("-TERM").await;
+    let told = watch.err.until("about to shut down").await;
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
+#[tokio::test]
+async fn what_keeps_a_server_from_starting_is_told() {
+    let folder = folder();
+    let port = Port::keep();
+    let _occupied = port.listen();
+    let taken = port.address.to_string();
+    let other = Server::start().await;
+    let in_use = other.data_dir();
+    let in_use = in_use.to_str().unwrap();
+    for (arguments, told) in [
+        (
+            &["--listen", &taken][..],
+            format!("error: cannot listen on {taken}; is another registry running there? "),
+        ),
+        (&["--data-dir", in_use], format!("error: {in_use} is in use by another registry; stop that one, ")),
+        (
+            &["--data-dir", "team"],
+            "error: team is not empty and not a registry's data directory; ".to_owned(),
+        ),
+        (&["--personas", "nowhere"], "error: --personas: there is no folder nowhere\n".to_owned()),
+        (&["--personas", "Team=team"], "error: invalid value 'Team=team' for '--personas ".to_owned()),
+    ] {
+        let mut arguments = arguments.to_vec();
+        arguments.insert(0, "serve");
+        for (flag, value) in [("--listen", "127.0.0.1:0"), ("--data-dir", "data")] {
+            if !arguments.contains(&flag) {
+                arguments.extend([flag, value]);
+            }
+        }
+        let ended = run(command(folder.path(), &arguments)).await;
+        assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{arguments:?}: {}", ended.err);
+        let words: String =
+            ended.err.lines().filter(|line| !line.starts_with('{')).map(|line| format!("{line}\n")).collect();
+        assert!(words.starts_with(&told), "{arguments:?}: {words}");
+        assert!(!folder.path().join("data").exists(), "{arguments:?}: nothing was begun");
+    }
+}
