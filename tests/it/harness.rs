@@ -91,11 +91,6 @@ impl Server {
         drop(self.stop.take());
     }
 
-    /// Whether the server has ended.
-    pub fn is_stopped(&self) -> bool {
-        self.task.is_finished()
-    }
-
     pub fn data_dir(&self) -> PathBuf {
         self.options.registry.data_dir.clone()
     }
