@@ -15,6 +15,8 @@
 mod cli;
 mod client;
 mod corpus;
+mod crash_book;
+mod crash_kill;
 mod disk_full;
 mod documents;
 mod harness;
