@@ -185,10 +185,12 @@ impl Committer {
         let applied = self.shared.view().store.apply(self.shared.store_id, &commits);
         if let Err(error) = applied {
             tracing::error!(%error, "the view cannot be written; making it anew from the journal");
+            // Counts are read from the new view, which has these commits.
             self.rebuild()?;
-        }
-        for commit in &commits {
-            self.counts.add(commit);
+        } else {
+            for commit in &commits {
+                self.counts.add(commit);
+            }
         }
         self.shared.publish_counts(&self.counts);
         for commit in commits {
