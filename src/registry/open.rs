@@ -213,7 +213,8 @@ fn catch_up(
         ReplayError::Receiver { .. } | ReplayError::Trimmed { .. } => CatchUpError::View(error.to_string()),
         other => CatchUpError::Journal(other),
     })?;
-    let counts = Counts::read(&store).map_err(|error| CatchUpError::View(error.to_string()))?;
+    let whole = store.verify(journal.last().revision).and_then(|()| Counts::read(&store));
+    let counts = whole.map_err(|error| CatchUpError::View(error.to_string()))?;
     Ok((store, counts, replayed))
 }
 

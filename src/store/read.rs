@@ -93,7 +93,8 @@ impl Store {
         view: View,
     ) -> Result<Option<Persona>, StoreError> {
         let Some(revision) = self.live_row(namespace, name, at)? else { return Ok(None) };
-        self.row(namespace, name, revision, view)
+        let missing = || StoreError::damaged(&keys::row(namespace, name, revision), "the row is not there");
+        self.row(namespace, name, revision, view)?.ok_or_else(missing).map(Some)
     }
 
     /// Revision of the row that was live at a revision.
@@ -154,8 +155,16 @@ impl Store {
         name: &Name,
         version: Version,
     ) -> Result<Option<Revision>, StoreError> {
+        let Some(head) = self.head(namespace, name)? else { return Ok(None) };
+        if version > head.last_version || version.0 == 0 {
+            return Ok(None);
+        }
+        // A head is written after the versions that it counts.
         let key = keys::version(namespace, name, version);
-        self.tables.get(Table::Versions, &key)?.map(|value| rows::revision(&key, &value)).transpose()
+        match self.tables.get(Table::Versions, &key)? {
+            Some(value) => rows::revision(&key, &value).map(Some),
+            None => Err(StoreError::damaged(&key, "the version is not there")),
+        }
     }
 
     /// Up to `limit` personas that were live at a revision, in order, behind `after`; the names alone.
@@ -197,17 +206,29 @@ impl Store {
         Ok(listed)
     }
 
-    /// Up to `limit` entries of the change log after `after` and up to `to`, in order.
+    /// Up to `limit` entries of the change log after `after` and up to `to`, in order; every revision has one.
     pub fn log(&self, after: Revision, to: Revision, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
-        let (from, to) = (keys::log(after), keys::log(to));
+        let (from, to, up_to) = (keys::log(after), keys::log(to), to);
         let mut entries = Vec::new();
         if limit == 0 || from >= to {
             return Ok(entries);
         }
+        let mut expected = after.next();
+        let missing = |revision| {
+            StoreError::damaged(&keys::log(revision), format!("revision {revision} is not in the change log"))
+        };
         self.tables.walk(Table::Log, Excluded(&from), Included(&to), |key, value| {
-            entries.push(log_entry(key, &value)?);
+            let entry = log_entry(key, &value)?;
+            if entry.revision != expected {
+                return Err(missing(expected));
+            }
+            expected = expected.next();
+            entries.push(entry);
             Ok(entries.len() < limit)
         })?;
+        if entries.len() < limit && expected <= up_to {
+            return Err(missing(expected));
+        }
         Ok(entries)
     }
 
@@ -234,7 +255,7 @@ fn decode_row(key: &[u8], value: &[u8]) -> Result<RowKind, StoreError> {
     row.kind.ok_or_else(|| StoreError::damaged(key, "a row of no kind"))
 }
 
-fn log_entry(key: &[u8], value: &[u8]) -> Result<LogEntry, StoreError> {
+pub(super) fn log_entry(key: &[u8], value: &[u8]) -> Result<LogEntry, StoreError> {
     let row = LogRow::decode(value).map_err(|error| StoreError::damaged(key, error))?;
     let changes = row.changes.iter().map(|change| {
         let (namespace, name) = change.names(key)?;

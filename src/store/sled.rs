@@ -6,6 +6,7 @@ use std::fs::File;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -13,6 +14,10 @@ use super::StoreError;
 
 /// Bytes of a segment. Fixed at creation: items above a quarter of it would go to files that sled never syncs.
 const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
+/// How long the engine's own threads may keep a closed database's file.
+const CLOSING: Duration = Duration::from_secs(5);
+/// In the engine's words: another handle has the file.
+const LOCKED: &str = "could not acquire lock";
 /// Bytes of the checksum in front of every value.
 const CHECKSUM_BYTES: usize = 4;
 
@@ -76,7 +81,7 @@ impl Tables {
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         let failed = |problem: String| StoreError::Engine { path: path.to_owned(), problem };
         remove_unfinished_snapshots(path).map_err(|error| failed(error.to_string()))?;
-        let opened = guarded(|| {
+        let open = || {
             let db = sled::Config::new()
                 .path(path)
                 .segment_size(SEGMENT_BYTES)
@@ -86,8 +91,17 @@ impl Tables {
                 .open()?;
             let trees = TABLES.iter().map(|(_, name)| db.open_tree(name)).collect::<Result<_, _>>()?;
             Ok((db, trees))
-        });
-        let (db, trees) = opened.map_err(failed)?;
+        };
+        let patience = Instant::now() + CLOSING;
+        let (db, trees) = loop {
+            match guarded(open) {
+                // Whoever opens holds the data directory, so the one that has this file is about to let go of it.
+                Err(problem) if problem.contains(LOCKED) && Instant::now() < patience => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                opened => break opened.map_err(failed)?,
+            }
+        };
         Ok(Self { path: path.to_owned(), db, trees })
     }
 
