@@ -129,6 +129,11 @@ impl Stopped {
         self.options.registry.data_dir.clone()
     }
 
+    /// The same directory, for another try when a start fails.
+    pub fn again(&self) -> Self {
+        Self { dir: Arc::clone(&self.dir), options: self.options.clone() }
+    }
+
     pub async fn start(self) -> Result<Server, ServeError> {
         Server::run(self.dir, self.options).await
     }
