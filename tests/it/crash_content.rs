@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use persona_registry::domain::{Caller, Namespace, Persona, Version, View};
+use persona_registry::journal::Durability;
 use persona_registry::registry::{
     Delete, Error, Event, Freshness, Get, List, Mode, OpenError, OpenReport, Options, PersonaChange, Put,
     Registry, Selection, Start, Validate, WatchRequest,
@@ -34,7 +35,7 @@ pub fn caller() -> Caller {
 /// The n-th write of the sample: some names, a deletion now and then, half of them with a request id.
 fn write_of(n: usize, size: usize) -> (Option<Put>, Option<Delete>) {
     let name = format!("persona-{}", n * 7 % 23);
-    let request_id = (n % 2 == 0).then(|| format!("request-{n}"));
+    let request_id = n.is_multiple_of(2).then(|| format!("request-{n}"));
     let namespace: Namespace = ["default", "ops"][n % 2].parse().unwrap();
     let message = format!("write {n}");
     if n % 11 == 10 {
@@ -86,12 +87,15 @@ pub struct Sample {
     pub content: Content,
 }
 
+/// A revision, and each name changed at it with its new version, if that was no deletion.
+type Revised = (u64, Vec<(String, Option<Persona>)>);
+
 /// All that can be read.
 #[derive(Debug, PartialEq)]
 pub struct Content {
     listed: Vec<Persona>,
     versions: BTreeMap<(String, String, u64), Persona>,
-    changes: Vec<(u64, Vec<(String, Option<Persona>)>)>,
+    changes: Vec<Revised>,
     counts: (u64, u64, u64),
 }
 
@@ -220,8 +224,13 @@ impl Copy {
 
     /// Opens it, on a thread, since an engine on damaged files may never come back.
     pub fn open(&self) -> Result<(Registry, OpenReport), OpenError> {
+        self.open_with(Durability::Strict)
+    }
+
+    pub fn open_with(&self, durability: Durability) -> Result<(Registry, OpenReport), OpenError> {
         let (done, opened) = mpsc::channel();
-        let options = options(self.dir.path());
+        let mut options = options(self.dir.path());
+        options.journal.durability = durability;
         std::thread::spawn(move || drop(done.send(Registry::open(options))));
         opened.recv_timeout(PATIENCE).expect("opening comes to an end")
     }

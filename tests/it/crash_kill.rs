@@ -60,8 +60,8 @@ impl Process {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some(address) = line.trim().strip_prefix("listening on ") else {
             let log = std::fs::read_to_string(dir.join("log")).unwrap();
-            let from = log.len().saturating_sub(4000);
-            panic!("the server does not start again: {line:?}\n{}", &log[log.ceil_char_boundary(from)..]);
+            let last = log.lines().rev().take(20).collect::<Vec<_>>().join("\n");
+            panic!("the server does not start again: {line:?}; its log, newest first:\n{last}");
         };
         Self { child, address: address.to_owned() }
     }

@@ -43,7 +43,7 @@ fn live(
         let healed = !copy.path("view-1").exists();
         let (registry, _) = copy.open().unwrap();
         run(registry.close());
-        drop(done.send(healed));
+        done.send(healed).unwrap();
     });
     let healed =
         result.recv_timeout(PATIENCE * 4).unwrap_or_else(|_| panic!("{what}: failed, or never came back"));

@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use persona_registry::journal::Durability;
+
 use crate::crash_content::{Copy, Sample, place, run};
 use crate::journal_disk::Dice;
 
@@ -231,4 +233,34 @@ fn crash_c_a_journal_file_missing_in_the_middle_is_refused() {
     fs::remove_dir_all(copy.path("view-1")).unwrap();
     let error = copy.open().unwrap_err().to_string();
     assert!(error.contains("the journal begins at record"), "{error}");
+}
+
+/// What relaxed durability may cost: the newest records, and a view that has them is not believed. Strict durability
+/// promised them, and so the same files are refused.
+#[test]
+fn crash_c_a_view_ahead_of_the_journal() {
+    for sample in [Sample::small(), Sample::killed()] {
+        let copy = sample.copy();
+        let (registry, _) = copy.open().unwrap();
+        let head = registry.head();
+        run(registry.close());
+        drop(registry);
+        copy.damage(&copy.files("journal", "journal-").pop().unwrap(), |bytes| {
+            let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+            bytes[end - 100..].fill(0);
+        });
+        let error = copy.open().unwrap_err().to_string();
+        assert!(error.contains("had been acknowledged"), "{error}");
+        let (registry, report) = copy.open_with(Durability::Relaxed).unwrap();
+        assert!(report.rebuilt.unwrap().0.contains("the journal lost") && report.torn.is_some());
+        assert_eq!(registry.head().0, head.0 - 1);
+        run(async {
+            sample.go_on(&registry).await;
+            registry.close().await;
+        });
+        drop(registry);
+        let (registry, report) = copy.open_with(Durability::Relaxed).unwrap();
+        assert!(report.rebuilt.is_none() && registry.head() == head, "{report:?}");
+        run(registry.close());
+    }
 }
