@@ -13,7 +13,7 @@ use super::{Failure, Outcome, Output, logging};
 use crate::client::DEFAULT_PORT;
 use crate::diagnostic::{Diagnostic, LineIndex};
 use crate::domain::{Digest, Namespace, limits};
-use crate::journal::Durability;
+use crate::journal::{self, Durability};
 use crate::seed::{Reason, Refused, Report, Source};
 use crate::server::{self, Ready};
 
@@ -60,6 +60,15 @@ pub(crate) struct Args {
     /// Memory for the pages of the store, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 1024)]
     cache: u64,
+
+    /// Length at which a file of the journal is followed by the next, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = journal::Options::default().segment_bytes)]
+    segment_bytes: u64,
+
+    /// How often the store is made durable while there are writes, in seconds: a start after a crash replays the
+    /// journal from there. Acknowledged writes are durable without it.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    checkpoint: u64,
 
     /// How the log is written to stderr: `pretty` for people, `json` for machines [default: by whether stderr is a terminal].
     #[arg(long, value_name = "FORMAT", env = "PERSONA_LOG_FORMAT", value_parser = ["pretty", "json"])]
@@ -110,6 +119,8 @@ fn options(args: &Args) -> Result<server::Options, Failure> {
         "relaxed" => Durability::Relaxed,
         _ => Durability::Strict,
     };
+    options.registry.journal.segment_bytes = args.segment_bytes;
+    options.registry.checkpoint_interval = Duration::from_secs(args.checkpoint);
     options.registry.watch_streams = args.watch_streams;
     options.registry.min_free_bytes = args.min_free.saturating_mul(1024 * 1024);
     options.registry.store.cache_bytes = args.cache.saturating_mul(1024 * 1024);

@@ -8,10 +8,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Error;
 use super::judge::{Judge, Pending, Verdict};
-use super::open::{Counts, OpenError, rebuild};
+use super::open::{Counts, OpenError};
 use super::proposal::{Answer, Proposal, Reply};
 use super::shared::{Shared, WriteState};
-use crate::domain::{Commit, Timestamp, limits};
+use crate::domain::{Commit, Timestamp};
 use crate::journal::{AppendError, Journal, Position};
 use crate::store::{Checkpoint, DataDir};
 
@@ -19,8 +19,6 @@ use crate::store::{Checkpoint, DataDir};
 const GROUP_PROPOSALS: usize = 512;
 /// Documents that one sync may cover, in bytes.
 const GROUP_BYTES: usize = 4 * 1024 * 1024;
-/// Outcomes forgotten at one tick: bounds how long writers wait behind it.
-const EXPIRE_AT_ONCE: usize = 1000;
 
 /// What reaches the committer.
 #[derive(Debug)]
@@ -47,6 +45,10 @@ pub(super) struct Committer {
     pub checkpoint_time: Instant,
     pub checkpointing: Option<std::thread::JoinHandle<Option<Checkpoint>>>,
     pub healed_at: Option<Instant>,
+    /// The view cannot be used, and is made anew as soon as there is room for it.
+    pub broken: bool,
+    /// Durable commits that a broken view could not take.
+    pub unshown: Vec<Arc<Commit>>,
     pub last_time: Timestamp,
 }
 
@@ -109,6 +111,10 @@ impl Committer {
             self.shared.set_state(WriteState::Full);
             return self.answer_without_writing(group, || Error::StoreFull { free_bytes });
         }
+        if !self.mend() {
+            let free_bytes = self.dir.free_bytes().unwrap_or(0);
+            return answer_all(group, &Error::StoreFull { free_bytes });
+        }
         let mut pending = Pending::default();
         let mut commits: Vec<Commit> = Vec::new();
         let mut decided = Vec::with_capacity(group.len());
@@ -150,8 +156,13 @@ impl Committer {
             self.last = at;
             self.last_time = now;
             if let Err(error) = self.show(commits) {
-                tracing::error!(%error, "durable commits cannot be shown; read-only from here on");
-                self.shared.set_read_only(error.to_string());
+                if self.broken {
+                    tracing::error!(%error, "durable commits cannot be shown until there is room for them");
+                    self.shared.set_state(WriteState::Full);
+                } else {
+                    tracing::error!(%error, "durable commits cannot be shown; read-only from here on");
+                    self.shared.set_read_only(error.to_string());
+                }
                 return answer_all(group, &Error::OutcomeUnknown);
             }
             self.shared.set_state(WriteState::Writable);
@@ -191,17 +202,26 @@ impl Committer {
         let applied = self.shared.view().store.apply(self.shared.store_id, &commits);
         if let Err(error) = applied {
             tracing::error!(%error, "the view cannot be written; making it anew from the journal");
-            self.rebuild()?;
+            // Counts are read from the new view, which has these commits.
+            if let Err(error) = self.rebuild() {
+                self.unshown = commits;
+                return Err(error);
+            }
+        } else {
+            for commit in &commits {
+                self.counts.add(commit);
+            }
         }
-        for commit in &commits {
-            self.counts.add(commit);
-        }
+        self.publish(commits);
+        Ok(())
+    }
+
+    pub(super) fn publish(&self, commits: Vec<Arc<Commit>>) {
         self.shared.publish_counts(&self.counts);
         for commit in commits {
             self.shared.ring.push(commit);
         }
         self.shared.head.send_replace(self.last.revision);
-        Ok(())
     }
 
     /// Answers what writes nothing, and refuses the rest, rehearsals of it included.
@@ -214,115 +234,6 @@ impl Committer {
             reply.send(answer.map(|answer| (answer, self.last.revision))).ok();
         }
     }
-
-    /// Err with what is left when there is too little room to write.
-    fn space(&self) -> Result<(), u64> {
-        match self.dir.free_bytes() {
-            Ok(free) if free < self.shared.options.min_free_bytes => Err(free),
-            Ok(_) => Ok(()),
-            Err(error) => {
-                tracing::warn!(%error, "free space is not known");
-                Ok(())
-            }
-        }
-    }
-
-    /// Makes the view anew, at most once a minute: damage that comes back at once is not mended by more of it.
-    fn heal(&mut self) {
-        let recently = self.healed_at.is_some_and(|at| at.elapsed() < self.shared.options.heal_pause);
-        if recently {
-            return;
-        }
-        self.healed_at = Some(Instant::now());
-        if let Err(error) = self.rebuild() {
-            tracing::error!(%error, "the view could not be made anew");
-        }
-    }
-
-    fn rebuild(&mut self) -> Result<(), OpenError> {
-        self.await_checkpoint();
-        let old = self.shared.view().number;
-        let (view, counts) =
-            rebuild(&self.dir, self.journal.as_ref(), &self.shared.options.store, old.saturating_add(1))?;
-        self.checkpoint = view.checkpoint;
-        self.counts = counts;
-        self.shared.set_view(view.number, view.store);
-        self.dir.set_aside(old)?;
-        tracing::warn!(view = view.number, "the view was made anew from the journal");
-        Ok(())
-    }
-
-    fn tick(&mut self) {
-        if self.shared.state() == WriteState::Full && self.space().is_ok() {
-            self.shared.set_state(WriteState::Writable);
-        }
-        if let Err(error) = self.journal.sync()
-            && self.shared.read_only_cause().is_none()
-        {
-            tracing::error!(%error, "the journal could not be synced; read-only from here on");
-            self.shared.set_read_only(error.to_string());
-        }
-        let past = self.shared.clock.now().before(limits::IDEMPOTENCY);
-        if let Err(error) = self.shared.view().store.expire_requests(past, EXPIRE_AT_ONCE) {
-            tracing::error!(%error, "old request ids could not be forgotten");
-        }
-        self.start_checkpoint();
-    }
-
-    /// Begins to make the view durable on a thread of its own, when it is time.
-    fn start_checkpoint(&mut self) {
-        if self.checkpointing.as_ref().is_some_and(std::thread::JoinHandle::is_finished) {
-            self.await_checkpoint();
-        }
-        let due = self.checkpoint_time.elapsed() >= self.shared.options.checkpoint_interval;
-        if self.checkpointing.is_some() || !due || self.checkpoint.sequence == self.last.sequence {
-            return;
-        }
-        self.checkpoint_time = Instant::now();
-        let (dir, view) = (Arc::clone(&self.dir), self.shared.view());
-        let checkpoint =
-            Checkpoint { view: view.number, store_id: self.shared.store_id, sequence: self.last.sequence };
-        let work = move || match write_checkpoint(&dir, &view.store, checkpoint) {
-            Ok(()) => Some(checkpoint),
-            Err(error) => {
-                tracing::error!(%error, "the view could not be synced; the next start replays more");
-                None
-            }
-        };
-        self.checkpointing = std::thread::Builder::new().name("checkpoint".into()).spawn(work).ok();
-    }
-
-    fn await_checkpoint(&mut self) {
-        if let Some(Ok(Some(done))) = self.checkpointing.take().map(std::thread::JoinHandle::join) {
-            self.checkpoint = done;
-        }
-    }
-
-    fn finish(&mut self) {
-        self.await_checkpoint();
-        if let Err(error) = self.journal.sync() {
-            tracing::error!(%error, "the journal could not be synced");
-        }
-        let view = self.shared.view();
-        let (view_number, sequence) = (view.number, self.last.sequence);
-        let checkpoint = Checkpoint { view: view_number, store_id: self.shared.store_id, sequence };
-        if checkpoint != self.checkpoint
-            && let Err(error) = write_checkpoint(&self.dir, &view.store, checkpoint)
-        {
-            tracing::error!(%error, "the view could not be synced; the next start replays more");
-        }
-        self.shared.set_read_only("the registry is closed".to_owned());
-    }
-}
-
-pub(super) fn write_checkpoint(
-    dir: &DataDir,
-    store: &crate::store::Store,
-    checkpoint: Checkpoint,
-) -> Result<(), OpenError> {
-    store.sync()?;
-    dir.set_checkpoint(&checkpoint)?;
-    Ok(())
 }
 
 fn answer_all(group: Vec<Waiting>, error: &Error) {

@@ -10,6 +10,7 @@ mod read;
 mod ring;
 mod shared;
 mod token;
+mod upkeep;
 mod watch;
 mod write;
 
@@ -148,6 +149,8 @@ impl Registry {
             checkpoint_time: Instant::now(),
             checkpointing: None,
             healed_at: None,
+            broken: false,
+            unshown: Vec::new(),
             last_time: Timestamp::default(),
         };
         let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());

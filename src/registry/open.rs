@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Options;
-use super::committer::write_checkpoint;
+use super::upkeep::write_checkpoint;
 use crate::domain::{Change, Commit, Namespace, Sequence, StoreId};
 use crate::journal::{self, Directory, Journal, Known, LocalJournal, ReplayError, Storage, TornTail};
 use crate::store::migrate::{self, MigrateError};
@@ -15,6 +15,14 @@ use crate::store::{self, Applied, Checkpoint, DataDir, DirError, Store, StoreErr
 const REPLAY_RECORDS: usize = 512;
 /// Documents that a replay applies at once, in bytes.
 const REPLAY_BYTES: usize = 8 * 1024 * 1024;
+
+/// What the view's engine may take at once: the rest of one segment, a new one, and its small files.
+const ROOM_BYTES: u64 = 20 * 1024 * 1024;
+
+/// Whether the disk has too little room to open a view or to begin one.
+pub(super) fn lacks_room(dir: &DataDir) -> bool {
+    dir.free_bytes().is_ok_and(|free| free < ROOM_BYTES)
+}
 
 /// Why the registry does not start. Nothing acknowledged was given up.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +42,17 @@ pub enum OpenError {
     /// A fresh view cannot be marked.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
+    /// The disk is full.
+    #[error(
+        "the disk that holds {path} is full: {free_bytes} bytes are free, and opening needs {ROOM_BYTES}; free some \
+         space and start again; nothing was lost"
+    )]
+    NoRoom {
+        /// The data directory.
+        path: PathBuf,
+        /// What is left.
+        free_bytes: u64,
+    },
     /// A thread could not be started.
     #[error("the committer cannot be started: {0}")]
     Thread(std::io::Error),
@@ -149,16 +168,26 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
             (OpenedView { number, store, checkpoint }, counts)
         }
         Err(CatchUpError::Journal(error)) => return Err(error.into()),
+        // A full disk is no fault of the view's, and a new one would have no room either.
+        Err(CatchUpError::View(reason)) if lacks_room(&dir) => {
+            tracing::error!(reason, "the view cannot be used, and there is no room for a new one");
+            return Err(no_room(&dir));
+        }
         Err(CatchUpError::View(reason)) => {
             let aside = dir.set_aside(number)?;
             tracing::warn!(reason, ?aside, "the view cannot be used; making it anew from the journal");
-            let rebuilt = rebuild(&dir, journal.as_ref(), &options.store, number.saturating_add(1))?;
+            let rebuilt = rebuild(&dir, journal.as_ref(), &options.store, number.saturating_add(1));
+            let rebuilt = rebuilt.map_err(|error| if lacks_room(&dir) { no_room(&dir) } else { error })?;
             report.replayed = journal.last().sequence.0;
             report.rebuilt = Some((reason, aside));
             rebuilt
         }
     };
     Ok(Opened { dir: Arc::new(dir), journal, view, counts, report })
+}
+
+fn no_room(dir: &DataDir) -> OpenError {
+    OpenError::NoRoom { path: dir.path().to_owned(), free_bytes: dir.free_bytes().unwrap_or(0) }
 }
 
 /// Why a view was not brought up to the journal.
@@ -217,7 +246,8 @@ fn catch_up(
         ReplayError::Receiver { .. } | ReplayError::Trimmed { .. } => CatchUpError::View(error.to_string()),
         other => CatchUpError::Journal(other),
     })?;
-    let counts = Counts::read(&store).map_err(|error| CatchUpError::View(error.to_string()))?;
+    let whole = store.verify(journal.last().revision).and_then(|()| Counts::read(&store));
+    let counts = whole.map_err(|error| CatchUpError::View(error.to_string()))?;
     Ok((store, counts, replayed))
 }
 

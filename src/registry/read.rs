@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::committer::Command;
 use super::token::{Binding, PageToken, ResumeToken};
-use super::watch::Selection;
+use super::watch::{Selection, lost};
 use super::{Error, Registry};
 use crate::domain::{Caller, Etag, Name, Namespace, Persona, Revision, StoreId, Version, View, limits};
 use crate::store::{Store, StoreError};
@@ -93,7 +93,10 @@ impl Registry {
         let read = |store: &Store| match get.version {
             None => store.at(&get.namespace, &get.name, revision, get.view),
             Some(version) => match store.version(&get.namespace, &get.name, version)? {
-                Some(row) if row <= revision => store.row(&get.namespace, &get.name, row, get.view),
+                Some(row) if row <= revision => {
+                    let persona = store.row(&get.namespace, &get.name, row, get.view)?;
+                    persona.ok_or_else(|| lost(&get.namespace, &get.name)).map(Some)
+                }
                 _ => Ok(None),
             },
         };
@@ -175,11 +178,7 @@ impl Registry {
             let mut more = listed.len() > list.page_size;
             for one in listed.iter().take(list.page_size) {
                 let row = store.row(&one.namespace, &one.name, one.revision, list.view)?;
-                let missing = || StoreError::Damaged {
-                    key: format!("{}/{}", one.namespace, one.name),
-                    problem: "its row is not there".to_owned(),
-                };
-                let persona = row.ok_or_else(missing)?;
+                let persona = row.ok_or_else(|| lost(&one.namespace, &one.name))?;
                 bytes += size(&persona, list.view);
                 if bytes > limits::PAGE_BYTES && !personas.is_empty() {
                     more = true;

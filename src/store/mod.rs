@@ -8,6 +8,7 @@ pub mod migrate;
 mod read;
 mod rows;
 mod sled;
+mod verify;
 
 use std::path::{Path, PathBuf};
 

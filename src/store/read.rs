@@ -93,7 +93,8 @@ impl Store {
         view: View,
     ) -> Result<Option<Persona>, StoreError> {
         let Some(revision) = self.live_row(namespace, name, at)? else { return Ok(None) };
-        self.row(namespace, name, revision, view)
+        let missing = || StoreError::damaged(&keys::row(namespace, name, revision), "the row is not there");
+        self.row(namespace, name, revision, view)?.ok_or_else(missing).map(Some)
     }
 
     /// Revision of the row that was live at a revision.
@@ -156,8 +157,16 @@ impl Store {
         name: &Name,
         version: Version,
     ) -> Result<Option<Revision>, StoreError> {
+        let Some(head) = self.head(namespace, name)? else { return Ok(None) };
+        if version > head.last_version || version.0 == 0 {
+            return Ok(None);
+        }
+        // A head is written after the versions that it counts.
         let key = keys::version(namespace, name, version);
-        self.tables.get(Table::Versions, &key)?.map(|value| rows::revision(&key, &value)).transpose()
+        match self.tables.get(Table::Versions, &key)? {
+            Some(value) => rows::revision(&key, &value).map(Some),
+            None => Err(StoreError::damaged(&key, "the version is not there")),
+        }
     }
 
     /// Up to `limit` personas that were live at a revision, in order, behind `after`; the names alone.
@@ -200,18 +209,34 @@ impl Store {
     }
 
     /// Walks the entries of the change log after `after` and up to `to`, in order, for as long as `each` says so.
+    /// Every revision has one: a missing entry is damage.
     pub fn log(
         &self,
         after: Revision,
         to: Revision,
         mut each: impl FnMut(LogEntry) -> bool,
     ) -> Result<(), StoreError> {
-        let (from, to) = (keys::log(after), keys::log(to));
-        if from >= to {
+        if after >= to {
             return Ok(());
         }
-        self.tables
-            .walk(Table::Log, Excluded(&from), Included(&to), |key, value| Ok(each(log_entry(key, &value)?)))
+        let (from, end) = (keys::log(after), keys::log(to));
+        let missing = |revision| {
+            StoreError::damaged(&keys::log(revision), format!("revision {revision} is not in the change log"))
+        };
+        let (mut expected, mut stopped) = (after.next(), false);
+        self.tables.walk(Table::Log, Excluded(&from), Included(&end), |key, value| {
+            let entry = log_entry(key, &value)?;
+            if entry.revision != expected {
+                return Err(missing(expected));
+            }
+            expected = expected.next();
+            stopped = !each(entry);
+            Ok(!stopped)
+        })?;
+        if !stopped && expected <= to {
+            return Err(missing(expected));
+        }
+        Ok(())
     }
 
     /// The recorded outcome of a request.
@@ -237,7 +262,7 @@ fn decode_row(key: &[u8], value: &[u8]) -> Result<RowKind, StoreError> {
     row.kind.ok_or_else(|| StoreError::damaged(key, "a row of no kind"))
 }
 
-fn log_entry(key: &[u8], value: &[u8]) -> Result<LogEntry, StoreError> {
+pub(super) fn log_entry(key: &[u8], value: &[u8]) -> Result<LogEntry, StoreError> {
     let row = LogRow::decode(value).map_err(|error| StoreError::damaged(key, error))?;
     let changes = row.changes.iter().map(|change| {
         let (namespace, name) = change.names(key)?;

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -14,9 +14,10 @@ use super::StoreError;
 
 /// Bytes of a segment. Fixed at creation: items above a quarter of it would go to files that sled never syncs.
 const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
-/// How often, and how long apart, sled's own lock is tried before it counts as a fault.
-const LOCK_TRIES: u32 = 50;
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// How long the engine's own threads may keep a closed database's file.
+const CLOSING: Duration = Duration::from_secs(5);
+/// In the engine's words: another handle has the file.
+const LOCKED: &str = "could not acquire lock";
 /// Bytes of the checksum in front of every value.
 const CHECKSUM_BYTES: usize = 4;
 
@@ -91,16 +92,16 @@ impl Tables {
             let trees = TABLES.iter().map(|(_, name)| db.open_tree(name)).collect::<Result<_, _>>()?;
             Ok((db, trees))
         };
-        let mut opened = guarded(open);
-        for _ in 0..LOCK_TRIES {
-            // Our own lock says that no other process is here: it is a reader of this one that still lets go.
-            if !opened.as_ref().is_err_and(|problem| problem.contains("could not acquire lock")) {
-                break;
+        let patience = Instant::now() + CLOSING;
+        let (db, trees) = loop {
+            match guarded(open) {
+                // Whoever opens holds the data directory, so the one that has this file is about to let go of it.
+                Err(problem) if problem.contains(LOCKED) && Instant::now() < patience => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                opened => break opened.map_err(failed)?,
             }
-            std::thread::sleep(LOCK_PAUSE);
-            opened = guarded(open);
-        }
-        let (db, trees) = opened.map_err(failed)?;
+        };
         Ok(Self { path: path.to_owned(), db, trees })
     }
 

@@ -127,6 +127,11 @@ impl Stopped {
         self.options.registry.data_dir.clone()
     }
 
+    /// The same directory, for another try when a start fails.
+    pub fn again(&self) -> Self {
+        Self { dir: Arc::clone(&self.dir), options: self.options.clone() }
+    }
+
     pub async fn start(self) -> Result<Server, ServeError> {
         Server::run(self, TcpListener::bind("127.0.0.1:0").await.unwrap()).await
     }

@@ -285,6 +285,6 @@ fn spread(within: Duration) -> Duration {
     within.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
-fn lost(namespace: &Namespace, name: &Name) -> StoreError {
+pub(super) fn lost(namespace: &Namespace, name: &Name) -> StoreError {
     StoreError::Damaged { key: format!("{namespace}/{name}"), problem: "its row is not there".to_owned() }
 }

@@ -1,0 +1,160 @@
+//! What the committer does beside commits: looks after room and time, makes the view durable, and makes it anew
+//! when it cannot be used.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::committer::Committer;
+use super::open::{OpenError, lacks_room, rebuild};
+use super::shared::WriteState;
+use crate::domain::limits;
+use crate::store::{Checkpoint, DataDir};
+
+/// Outcomes forgotten at one tick: bounds how long writers wait behind it.
+const EXPIRE_AT_ONCE: usize = 1000;
+
+impl Committer {
+    /// Err with what is left when there is too little room to write.
+    pub(super) fn space(&self) -> Result<(), u64> {
+        match self.dir.free_bytes() {
+            Ok(free) if free < self.shared.options.min_free_bytes => Err(free),
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::warn!(%error, "free space is not known");
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes a broken view anew when there is room; false while it stays broken.
+    pub(super) fn mend(&mut self) -> bool {
+        if self.broken && !lacks_room(&self.dir) {
+            self.heal();
+        }
+        !self.broken
+    }
+
+    /// Makes the view anew, at most once a minute: damage that comes back at once is not mended by more of it.
+    pub(super) fn heal(&mut self) {
+        let recently = self.healed_at.is_some_and(|at| at.elapsed() < self.shared.options.heal_pause);
+        if recently {
+            return;
+        }
+        if lacks_room(&self.dir) {
+            // It would only take the rest; the tick comes back to it.
+            self.broken = true;
+            return;
+        }
+        self.healed_at = Some(Instant::now());
+        match self.rebuild() {
+            Ok(()) => {
+                let unshown = std::mem::take(&mut self.unshown);
+                self.publish(unshown);
+            }
+            Err(error) => tracing::error!(%error, "the view could not be made anew"),
+        }
+    }
+
+    pub(super) fn rebuild(&mut self) -> Result<(), OpenError> {
+        self.await_checkpoint();
+        let old = self.shared.view().number;
+        let options = &self.shared.options.store;
+        let rebuilt = rebuild(&self.dir, self.journal.as_ref(), options, old.saturating_add(1));
+        let (view, counts) = match rebuilt {
+            Ok(rebuilt) => rebuilt,
+            Err(error) => {
+                self.broken |= lacks_room(&self.dir);
+                // Half a view must not keep room from what is needed.
+                self.dir.keep_only_view(old)?;
+                return Err(error);
+            }
+        };
+        self.checkpoint = view.checkpoint;
+        self.counts = counts;
+        self.broken = false;
+        self.shared.set_view(view.number, view.store);
+        self.dir.set_aside(old)?;
+        tracing::warn!(view = view.number, "the view was made anew from the journal");
+        Ok(())
+    }
+
+    pub(super) fn tick(&mut self) {
+        if self.space().is_ok() && self.mend() && self.shared.state() == WriteState::Full {
+            self.shared.set_state(WriteState::Writable);
+        }
+        if let Err(error) = self.journal.sync()
+            && self.shared.read_only_cause().is_none()
+        {
+            tracing::error!(%error, "the journal could not be synced; read-only from here on");
+            self.shared.set_read_only(error.to_string());
+        }
+        let past = self.shared.clock.now().before(limits::IDEMPOTENCY);
+        if let Err(error) = self.shared.view().store.expire_requests(past, EXPIRE_AT_ONCE) {
+            tracing::error!(%error, "old request ids could not be forgotten");
+        }
+        self.start_checkpoint();
+    }
+
+    /// Begins to make the view durable on a thread of its own, when it is time.
+    fn start_checkpoint(&mut self) {
+        if self.checkpointing.as_ref().is_some_and(std::thread::JoinHandle::is_finished) {
+            self.await_checkpoint();
+        }
+        let due = self.checkpoint_time.elapsed() >= self.shared.options.checkpoint_interval;
+        if self.checkpointing.is_some() || !due || self.checkpoint.sequence == self.last.sequence {
+            return;
+        }
+        // The engine gives up for good on what it cannot write, and what is in memory serves reads.
+        if self.broken || self.space().is_err() || lacks_room(&self.dir) {
+            return;
+        }
+        self.checkpoint_time = Instant::now();
+        let (dir, view) = (Arc::clone(&self.dir), self.shared.view());
+        let checkpoint =
+            Checkpoint { view: view.number, store_id: self.shared.store_id, sequence: self.last.sequence };
+        let work = move || match write_checkpoint(&dir, &view.store, checkpoint) {
+            Ok(()) => Some(checkpoint),
+            Err(error) => {
+                tracing::error!(%error, "the view could not be synced; it is made anew");
+                None
+            }
+        };
+        self.checkpointing = std::thread::Builder::new().name("checkpoint".into()).spawn(work).ok();
+    }
+
+    fn await_checkpoint(&mut self) {
+        match self.checkpointing.take().map(std::thread::JoinHandle::join) {
+            Some(Ok(Some(done))) => self.checkpoint = done,
+            // What failed to be synced is not synced by trying again.
+            Some(_) => self.broken = true,
+            None => {}
+        }
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.await_checkpoint();
+        if let Err(error) = self.journal.sync() {
+            tracing::error!(%error, "the journal could not be synced");
+        }
+        let view = self.shared.view();
+        let (view_number, sequence) = (view.number, self.last.sequence);
+        let checkpoint = Checkpoint { view: view_number, store_id: self.shared.store_id, sequence };
+        if checkpoint != self.checkpoint
+            && !self.broken
+            && let Err(error) = write_checkpoint(&self.dir, &view.store, checkpoint)
+        {
+            tracing::error!(%error, "the view could not be synced; the next start replays more");
+        }
+        self.shared.set_read_only("the registry is closed".to_owned());
+    }
+}
+
+pub(super) fn write_checkpoint(
+    dir: &DataDir,
+    store: &crate::store::Store,
+    checkpoint: Checkpoint,
+) -> Result<(), OpenError> {
+    store.sync()?;
+    dir.set_checkpoint(&checkpoint)?;
+    Ok(())
+}
