@@ -152,31 +152,18 @@ impl Tables {
         Ok(())
     }
 
-    /// Writes in the order given; each run of one table is atomic.
+    /// Writes in the order given, one by one: sled's batches cost several small writes to the file each, and what a
+    /// crash leaves of a group is made whole by the replay from the checkpoint.
     pub(super) fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
-        let mut run: Option<(Table, sled::Batch)> = None;
-        for write in writes {
-            let table = match &write {
-                Write::Set(table, ..) | Write::Remove(table, _) => *table,
-            };
-            let (_, batch) = match &mut run {
-                Some(run) if run.0 == table => run,
-                _ => {
-                    self.apply(run.take())?;
-                    run.insert((table, sled::Batch::default()))
+        self.engine(|| {
+            for write in writes {
+                match write {
+                    Write::Set(table, key, value) => drop(self.tree(table).insert(key, seal(&value))?),
+                    Write::Remove(table, key) => drop(self.tree(table).remove(key)?),
                 }
-            };
-            match write {
-                Write::Set(_, key, value) => batch.insert(key, seal(&value)),
-                Write::Remove(_, key) => batch.remove(key),
             }
-        }
-        self.apply(run)
-    }
-
-    fn apply(&self, run: Option<(Table, sled::Batch)>) -> Result<(), StoreError> {
-        let Some((table, batch)) = run else { return Ok(()) };
-        self.engine(|| self.tree(table).apply_batch(batch))
+            Ok(())
+        })
     }
 
     #[allow(clippy::indexing_slicing, reason = "one tree a table, opened together")]
