@@ -39,6 +39,8 @@ pub struct Options {
     pub send_buffer_bytes: usize,
     /// How often a silent connection is asked whether it lives. Default 20 s.
     pub keepalive: Duration,
+    /// How long a new connection may say nothing. Default 10 s.
+    pub first_bytes: Duration,
 }
 
 impl Options {
@@ -54,6 +56,7 @@ impl Options {
             streams_per_connection: 1024,
             send_buffer_bytes: 64 * 1024,
             keepalive: Duration::from_secs(20),
+            first_bytes: Duration::from_secs(10),
         }
     }
 }
@@ -181,9 +184,17 @@ async fn accept(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "nodelay is off");
         }
-        let (service, options, stop) = (service.clone(), options.clone(), stop.clone());
+        let (service, options, mut stop) = (service.clone(), options.clone(), stop.clone());
         connections.spawn(async move {
-            connection(stream, service, &options, stop).await;
+            // Until it says something a connection is nothing that a drain should wait for, nor a place taken for long.
+            let spoken = async { stream.peek(&mut [0]).await.is_ok_and(|bytes| bytes > 0) };
+            let spoken = tokio::select! {
+                spoken = tokio::time::timeout(options.first_bytes, spoken) => spoken.unwrap_or(false),
+                _ = stop.changed() => false,
+            };
+            if spoken {
+                connection(stream, service, &options, stop).await;
+            }
             drop(place);
         });
     }

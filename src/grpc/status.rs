@@ -307,9 +307,3 @@ fn headers(status: &Status) -> HeaderMap {
     }
     headers
 }
-
-/// Bytes that the status' details take in trailers.
-#[must_use]
-pub fn encoded_len(status: &Status) -> usize {
-    tonic_types::Status::decode(status.details()).map_or(0, |details| details.encoded_len())
-}

@@ -50,6 +50,7 @@ pub(super) struct Committer {
     /// Durable commits that a broken view could not take.
     pub unshown: Vec<Arc<Commit>>,
     pub last_time: Timestamp,
+    pub ticked: Instant,
 }
 
 impl Committer {
@@ -75,6 +76,10 @@ impl Committer {
                             }
                         }
                         self.commit(group);
+                        // Under load the queue may have no place for ticks.
+                        if self.ticked.elapsed() >= self.shared.options.tick {
+                            self.tick();
+                        }
                     }
                     Command::Heal(view, done) => {
                         if view == self.shared.view().number {
@@ -113,7 +118,10 @@ impl Committer {
         }
         if !self.mend() {
             let free_bytes = self.dir.free_bytes().unwrap_or(0);
-            return answer_all(group, &Error::StoreFull { free_bytes });
+            let cause = self.shared.read_only_cause();
+            let refusal = cause.map_or(Error::StoreFull { free_bytes }, |cause| Error::ReadOnly { cause });
+            self.shared.set_state(WriteState::Full);
+            return answer_all(group, &refusal);
         }
         let mut pending = Pending::default();
         let mut commits: Vec<Commit> = Vec::new();
@@ -204,6 +212,7 @@ impl Committer {
             tracing::error!(%error, "the view cannot be written; making it anew from the journal");
             // Counts are read from the new view, which has these commits.
             if let Err(error) = self.rebuild() {
+                self.broken = matches!(error, OpenError::NoRoom { .. });
                 self.unshown = commits;
                 return Err(error);
             }
@@ -229,9 +238,14 @@ impl Committer {
         let now = self.shared.clock.now().max(self.last_time);
         for (proposal, reply) in group {
             let verdict = self.decide(&proposal, &Pending::default(), self.last, now);
-            let answer: Result<Answer, Error> =
-                verdict.and_then(|verdict| if verdict.writes { Err(refusal()) } else { Ok(verdict.answer) });
-            reply.send(answer.map(|answer| (answer, self.last.revision))).ok();
+            let head = self.shared.head();
+            let answer: Result<Answer, Error> = verdict.and_then(|verdict| match &verdict.answer {
+                _ if verdict.writes => Err(refusal()),
+                // Durable, and not shown: what it is told now, reads would deny.
+                Answer::Written(written) if written.outcome.revision > head => Err(Error::OutcomeUnknown),
+                _ => Ok(verdict.answer),
+            });
+            reply.send(answer.map(|answer| (answer, head))).ok();
         }
     }
 }

@@ -109,8 +109,8 @@ pub enum Error {
         /// Its etag now; none when there is no such persona.
         current: Option<Etag>,
     },
-    /// min_revision is above the head.
-    #[error("min_revision is above the registry's revision {revision}")]
+    /// A revision that was asked for, by itself or in a token, is above the head.
+    #[error("the revision asked for is above the registry's, {revision}")]
     RevisionInFuture {
         /// The head.
         revision: Revision,
@@ -128,7 +128,7 @@ pub enum Error {
         cause: String,
     },
     /// A stored record is damaged and could not be mended.
-    #[error("a stored record is damaged: {0}")]
+    #[error("a stored record is damaged: {0:?}")]
     Corrupt(String),
     /// Too many calls wait.
     #[error("more writes wait than the registry lets wait; try again shortly")]
@@ -175,7 +175,11 @@ impl Error {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Self::Corrupt(error.to_string())
+        match error {
+            StoreError::Damaged { key, .. } => Self::Corrupt(key),
+            // Paths and the engine's words are for the log, which has them.
+            StoreError::Engine { .. } => Self::Corrupt("the view".to_owned()),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod upkeep;
 mod watch;
 mod write;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -52,7 +53,7 @@ pub struct Options {
     /// Writes are refused while the file system has less room than this, in bytes, so that what is accepted can
     /// always be kept. Default 64 MiB.
     pub min_free_bytes: u64,
-    /// Writes that may wait. Default 4096; one more is refused.
+    /// Writes that may wait. Default 1024; one more is refused.
     pub queue: usize,
     /// Recent commits kept in memory for watchers. Default 16384.
     pub ring_commits: usize,
@@ -82,7 +83,7 @@ impl Options {
             journal_storage: None,
             store: store::Options::default(),
             min_free_bytes: 64 * 1024 * 1024,
-            queue: 4096,
+            queue: 1024,
             ring_commits: 16_384,
             ring_bytes: 64 * 1024 * 1024,
             watch_streams: limits::WATCH_STREAMS,
@@ -152,9 +153,17 @@ impl Registry {
             broken: false,
             unshown: Vec::new(),
             last_time: Timestamp::default(),
+            ticked: Instant::now(),
         };
         let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        spawn("committer").spawn(move || committer.run(receiver)).map_err(OpenError::Thread)?;
+        let watched = Arc::clone(&shared);
+        let work = move || {
+            if catch_unwind(AssertUnwindSafe(|| committer.run(receiver))).is_err() {
+                tracing::error!("the committer panicked; read-only from here on");
+                watched.set_read_only("the committer panicked".to_owned());
+            }
+        };
+        spawn("committer").spawn(work).map_err(OpenError::Thread)?;
         let ticks = commands.downgrade();
         let ticker = move || {
             loop {

@@ -136,8 +136,10 @@ pub(super) struct Opened {
 pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
     let dir = DataDir::lock(&options.data_dir)?;
     let checkpoint = dir.checkpoint()?;
-    let number = checkpoint.map_or(1, |checkpoint| checkpoint.view);
-    dir.keep_only_view(number)?;
+    let number = match checkpoint {
+        Some(checkpoint) => checkpoint.view,
+        None => dir.newest_view()?.unwrap_or(1),
+    };
     let (view, applied) = match open_view(&dir, number, &options.store, checkpoint.as_ref()) {
         Ok((store, applied)) => (Ok(store), applied),
         Err(reason) => (Err(reason), None),
@@ -183,10 +185,11 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
             rebuilt
         }
     };
+    dir.keep_only_view(view.number)?;
     Ok(Opened { dir: Arc::new(dir), journal, view, counts, report })
 }
 
-fn no_room(dir: &DataDir) -> OpenError {
+pub(super) fn no_room(dir: &DataDir) -> OpenError {
     OpenError::NoRoom { path: dir.path().to_owned(), free_bytes: dir.free_bytes().unwrap_or(0) }
 }
 
@@ -258,7 +261,7 @@ pub(super) fn rebuild(
     options: &store::Options,
     number: u64,
 ) -> Result<(OpenedView, Counts), OpenError> {
-    dir.set_aside(number)?;
+    dir.remove_view(number)?;
     let store = Store::open(&dir.view(number), options)?;
     migrate::migrate(&store, &[], migrate::SCHEMA)?;
     replay(&store, journal, Sequence(0))?;

@@ -101,8 +101,11 @@ impl Registry {
             },
         };
         let persona = match self.reading(read) {
-            Err(error) => self.healed(error, read).await?,
             Ok(persona) => persona,
+            Err((view, error)) => {
+                self.heal(view, &error).await;
+                self.reading(read).map_err(|(_, error)| error)?
+            }
         };
         let Some(persona) = persona else { return Err(self.absent(&get).await) };
         let persona = (get.if_none_match != Some(persona.etag())).then_some(persona);
@@ -220,14 +223,16 @@ impl Registry {
         let Get { namespace, name, version, .. } = get.clone();
         let ever = self.reading(|store| store.head(&namespace, &name));
         match (version, ever) {
-            (_, Err(error)) => error.into(),
+            (_, Err((_, error))) => error.into(),
             (Some(version), Ok(Some(_))) => Error::VersionNotFound { namespace, name, version },
             _ => Error::PersonaNotFound { namespace, name },
         }
     }
 
-    fn reading<T>(&self, read: impl FnOnce(&Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        read(&self.shared.view().store)
+    /// Reads from the view in use; an error comes with that view's number.
+    fn reading<T>(&self, read: impl FnOnce(&Store) -> Result<T, StoreError>) -> Result<T, (u64, StoreError)> {
+        let view = self.shared.view();
+        read(&view.store).map_err(|error| (view.number, error))
     }
 
     /// Runs a read that may take a while where it may block; a damaged view is made anew, and the read repeated.
@@ -235,27 +240,30 @@ impl Registry {
         &self,
         read: impl Fn(&Store) -> Result<T, StoreError> + Clone + Send + 'static,
     ) -> Result<T, Error> {
-        let (registry, first) = (self.clone(), read.clone());
-        let work = tokio::task::spawn_blocking(move || registry.reading(first));
-        match work.await.map_err(|error| Error::Internal(format!("a read failed: {error}")))? {
+        let run = |read| {
+            let registry = self.clone();
+            let work = tokio::task::spawn_blocking(move || registry.reading(read));
+            async { work.await.map_err(|error| Error::Internal(format!("a read failed: {error}"))) }
+        };
+        match run(read.clone()).await? {
             Ok(value) => Ok(value),
-            Err(error) => self.healed(error, read).await,
+            Err((view, error)) => {
+                self.heal(view, &error).await;
+                Ok(run(read).await?.map_err(|(_, error)| error)?)
+            }
         }
     }
 
-    /// Has the view made anew, then reads once more.
-    async fn healed<T>(
-        &self,
-        error: StoreError,
-        read: impl FnOnce(&Store) -> Result<T, StoreError>,
-    ) -> Result<T, Error> {
+    /// Has a view made anew in which a read found damage, unless that was done since.
+    async fn heal(&self, view: u64, error: &StoreError) {
+        if view != self.shared.view().number {
+            return;
+        }
         tracing::error!(%error, "a read found the view damaged");
-        let view = self.shared.view().number;
         let (done, healed) = oneshot::channel();
         if self.commands.send(Command::Heal(view, done)).await.is_ok() {
             drop(healed.await);
         }
-        Ok(self.reading(read)?)
     }
 }
 

@@ -66,7 +66,10 @@ impl Shared {
     }
 
     pub(super) fn set_view(&self, number: u64, store: Store) {
-        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(View { number, store });
+        let new = Arc::new(View { number, store });
+        let old = std::mem::replace(&mut *self.view.write().unwrap_or_else(PoisonError::into_inner), new);
+        // Closing a database writes and syncs; nobody should wait for that, nor hold the lock meanwhile.
+        drop(std::thread::Builder::new().name("old view".into()).spawn(move || drop(old)));
     }
 
     pub(super) fn head(&self) -> Revision {

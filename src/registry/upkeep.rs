@@ -2,16 +2,18 @@
 //! when it cannot be used.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::committer::Committer;
-use super::open::{OpenError, lacks_room, rebuild};
+use super::open::{OpenError, lacks_room, no_room, rebuild};
 use super::shared::WriteState;
 use crate::domain::limits;
 use crate::store::{Checkpoint, DataDir};
 
-/// Outcomes forgotten at one tick: bounds how long writers wait behind it.
+/// Outcomes forgotten in one go.
 const EXPIRE_AT_ONCE: usize = 1000;
+/// How long one tick forgets outcomes.
+const EXPIRE_FOR: Duration = Duration::from_millis(50);
 
 impl Committer {
     /// Err with what is left when there is too little room to write.
@@ -26,26 +28,33 @@ impl Committer {
         }
     }
 
-    /// Makes a broken view anew when there is room; false while it stays broken.
+    /// Makes a broken view anew when there is room; false while it stays broken. What keeps it from that and is no
+    /// lack of room will not go away by itself.
     pub(super) fn mend(&mut self) -> bool {
-        if self.broken && !lacks_room(&self.dir) {
-            self.heal();
+        if !self.broken {
+            return true;
+        }
+        match self.rebuild() {
+            Ok(()) => {
+                let unshown = std::mem::take(&mut self.unshown);
+                self.publish(unshown);
+            }
+            Err(OpenError::NoRoom { .. }) => {}
+            Err(error) => {
+                tracing::error!(%error, "the view could not be made anew; read-only from here on");
+                self.shared.set_read_only(format!("the view could not be made anew: {error}"));
+            }
         }
         !self.broken
     }
 
-    /// Makes the view anew, at most once a minute: damage that comes back at once is not mended by more of it.
+    /// Makes a view anew in which damage was found, at most once a minute: damage that comes back at once is not
+    /// mended by more of it. Where that fails, the view goes on serving what of it is sound.
     pub(super) fn heal(&mut self) {
         let recently = self.healed_at.is_some_and(|at| at.elapsed() < self.shared.options.heal_pause);
         if recently {
             return;
         }
-        if lacks_room(&self.dir) {
-            // It would only take the rest; the tick comes back to it.
-            self.broken = true;
-            return;
-        }
-        self.healed_at = Some(Instant::now());
         match self.rebuild() {
             Ok(()) => {
                 let unshown = std::mem::take(&mut self.unshown);
@@ -53,19 +62,27 @@ impl Committer {
             }
             Err(error) => tracing::error!(%error, "the view could not be made anew"),
         }
+        self.healed_at = Some(Instant::now());
     }
 
     pub(super) fn rebuild(&mut self) -> Result<(), OpenError> {
         self.await_checkpoint();
-        let old = self.shared.view().number;
+        let old = self.shared.view();
+        // A view takes about what the one before took.
+        let needed = old.store.size_on_disk().unwrap_or(0);
+        if lacks_room(&self.dir) || self.dir.free_bytes().is_ok_and(|free| free < needed) {
+            return Err(no_room(&self.dir));
+        }
+        let number = old.number;
+        drop(old);
         let options = &self.shared.options.store;
-        let rebuilt = rebuild(&self.dir, self.journal.as_ref(), options, old.saturating_add(1));
+        let rebuilt = rebuild(&self.dir, self.journal.as_ref(), options, number.saturating_add(1));
         let (view, counts) = match rebuilt {
             Ok(rebuilt) => rebuilt,
             Err(error) => {
-                self.broken |= lacks_room(&self.dir);
+                let error = if lacks_room(&self.dir) { no_room(&self.dir) } else { error };
                 // Half a view must not keep room from what is needed.
-                self.dir.keep_only_view(old)?;
+                self.dir.keep_only_view(number)?;
                 return Err(error);
             }
         };
@@ -73,12 +90,15 @@ impl Committer {
         self.counts = counts;
         self.broken = false;
         self.shared.set_view(view.number, view.store);
-        self.dir.set_aside(old)?;
+        if let Err(error) = self.dir.set_aside(number) {
+            tracing::error!(%error, "the old view could not be moved out of the way");
+        }
         tracing::warn!(view = view.number, "the view was made anew from the journal");
         Ok(())
     }
 
     pub(super) fn tick(&mut self) {
+        self.ticked = Instant::now();
         if self.space().is_ok() && self.mend() && self.shared.state() == WriteState::Full {
             self.shared.set_state(WriteState::Writable);
         }
@@ -89,8 +109,16 @@ impl Committer {
             self.shared.set_read_only(error.to_string());
         }
         let past = self.shared.clock.now().before(limits::IDEMPOTENCY);
-        if let Err(error) = self.shared.view().store.expire_requests(past, EXPIRE_AT_ONCE) {
-            tracing::error!(%error, "old request ids could not be forgotten");
+        // As many as came; a little at a time, since writers wait.
+        while self.ticked.elapsed() < EXPIRE_FOR {
+            match self.shared.view().store.expire_requests(past, EXPIRE_AT_ONCE) {
+                Ok(gone) if gone < EXPIRE_AT_ONCE => break,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, "old request ids could not be forgotten");
+                    break;
+                }
+            }
         }
         self.start_checkpoint();
     }

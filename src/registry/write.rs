@@ -204,6 +204,10 @@ impl Registry {
         let Some(request) = request else { return Ok(None) };
         // A damaged view is the committer's to mend, when the write gets there.
         let Ok(Some(record)) = self.shared.view().store.request(&request.key) else { return Ok(None) };
+        if record.outcome.revision > self.head() {
+            // Still being shown: the committer answers once it is.
+            return Ok(None);
+        }
         if record.payload != request.payload {
             return Err(Error::RequestIdReused { request_id: request.id.clone() });
         }
@@ -244,6 +248,8 @@ pub fn draft_of(content: Bytes, examined: Examined) -> Result<(Draft, Vec<Diagno
         let description = "neither the request nor the document names the persona; give one of them a name";
         return Err(Error::NameInvalid(Violation::new("name", description)));
     };
+    // A copy of its own: the request's buffer is larger, and would be kept for as long as the document is.
+    let content = Bytes::copy_from_slice(&content);
     let digest = Digest::of(&content);
     Ok((Draft { name, derived: document.derived, digest, content }, diagnostics))
 }

@@ -52,7 +52,8 @@ impl Store {
     /// Forgets outcomes decided before `time`, looking at `limit` of them at most; tells how many went.
     pub fn expire_requests(&self, time: Timestamp, limit: usize) -> Result<usize, StoreError> {
         use std::ops::Bound::{Excluded, Unbounded};
-        let (mut writes, mut gone, mut looked_at) = (Vec::new(), 0, 0);
+        // The order goes first: what a crash leaves behind is an outcome too many and never one too few.
+        let (mut writes, mut outcomes, mut looked_at) = (Vec::new(), Vec::new(), 0);
         let end = keys::expiry_prefix(time);
         self.tables.walk(Table::Expiry, Unbounded, Excluded(&end), |key, _| {
             let request = key.get(8..).and_then(|request| request.try_into().ok()).map(RequestKey);
@@ -61,13 +62,14 @@ impl Store {
                 && let Ok(Some(record)) = self.request(&request)
                 && record.time < time
             {
-                writes.push(Write::Remove(Table::Requests, request.0.to_vec()));
-                gone += 1;
+                outcomes.push(Write::Remove(Table::Requests, request.0.to_vec()));
             }
             writes.push(Write::Remove(Table::Expiry, key.to_vec()));
             looked_at += 1;
             Ok(looked_at < limit)
         })?;
+        let gone = outcomes.len();
+        writes.extend(outcomes);
         self.tables.write(writes)?;
         Ok(gone)
     }

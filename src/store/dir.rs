@@ -137,6 +137,24 @@ impl DataDir {
         Ok(Some(aside))
     }
 
+    /// Number of the newest view there is, for when the checkpoint does not tell.
+    pub fn newest_view(&self) -> Result<Option<u64>, DirError> {
+        let failed = |error| DirError::Io { path: self.path.clone(), error };
+        let mut newest = None;
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let number = name.to_string_lossy().strip_prefix("view-").and_then(|rest| rest.parse().ok());
+            newest = newest.max(number);
+        }
+        Ok(newest)
+    }
+
+    /// Removes a view, if it is there: what is left of a rebuilding that was cut short.
+    pub fn remove_view(&self, number: u64) -> Result<(), DirError> {
+        let path = self.view(number);
+        remove_dir(&path).map_err(|error| DirError::Io { path, error })
+    }
+
     /// Removes every view but this one: leftovers of a rebuilding that was cut short.
     pub fn keep_only_view(&self, number: u64) -> Result<(), DirError> {
         let failed = |error| DirError::Io { path: self.path.clone(), error };
@@ -171,9 +189,17 @@ fn remove_dir(path: &Path) -> io::Result<()> {
 fn create_private(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
+    let missing: Vec<_> =
+        path.ancestors().take_while(|one| !one.as_os_str().is_empty() && !one.exists()).collect();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    builder.create(path)?;
+    // A directory that a power cut takes back takes with it all that was synced inside.
+    for made in missing {
+        let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Whether the directory is empty, or holds nothing but what an interrupted first start leaves.

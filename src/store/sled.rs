@@ -67,8 +67,24 @@ pub(super) enum Write {
 /// An open database.
 pub(super) struct Tables {
     path: PathBuf,
+    /// None only while it is being dropped.
+    open: Option<Open>,
+}
+
+struct Open {
     db: sled::Db,
     trees: Vec<sled::Tree>,
+}
+
+impl Drop for Tables {
+    fn drop(&mut self) {
+        // sled syncs when it is let go of, and panics when that fails; what matters was synced before.
+        let open = self.open.take();
+        drop(guarded(|| {
+            drop(open);
+            Ok(())
+        }));
+    }
 }
 
 impl std::fmt::Debug for Tables {
@@ -102,13 +118,13 @@ impl Tables {
                 opened => break opened.map_err(failed)?,
             }
         };
-        Ok(Self { path: path.to_owned(), db, trees })
+        Ok(Self { path: path.to_owned(), open: Some(Open { db, trees }) })
     }
 
     /// Makes everything written so far durable: sled writes it out, then the file is synced through a
     /// handle of our own, because sled's own flush stops short of the disk.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
-        self.engine(|| self.db.flush())?;
+        self.engine(|open| open.db.flush())?;
         let failed = |error: std::io::Error| self.failed(error.to_string());
         File::open(self.path.join("db")).and_then(|file| file.sync_data()).map_err(failed)?;
         let blobs = self.path.join("blobs");
@@ -119,16 +135,16 @@ impl Tables {
     }
 
     pub(super) fn size_on_disk(&self) -> Result<u64, StoreError> {
-        self.engine(|| self.db.size_on_disk())
+        self.engine(|open| open.db.size_on_disk())
     }
 
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        self.engine(|| self.tree(table).get(key))?.map(|value| unseal(key, value)).transpose()
+        self.engine(|open| open.tree(table).get(key))?.map(|value| unseal(key, value)).transpose()
     }
 
     /// The last value in a range of keys.
     pub(super) fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        match self.engine(|| self.tree(table).range(from..=to).next_back().transpose())? {
+        match self.engine(|open| open.tree(table).range(from..=to).next_back().transpose())? {
             Some((key, value)) => unseal(&key, value).map(Some),
             None => Ok(None),
         }
@@ -142,8 +158,8 @@ impl Tables {
         to: Bound<&[u8]>,
         mut each: impl FnMut(&[u8], Bytes) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        let mut range = self.engine(|| Ok(self.tree(table).range::<&[u8], _>((from, to))))?;
-        while let Some((key, value)) = self.engine(|| range.next().transpose())? {
+        let mut range = self.engine(|open| Ok(open.tree(table).range::<&[u8], _>((from, to))))?;
+        while let Some((key, value)) = self.engine(|_| range.next().transpose())? {
             let value = unseal(&key, value)?;
             if !each(&key, value)? {
                 break;
@@ -155,28 +171,31 @@ impl Tables {
     /// Writes in the order given, one by one: sled's batches cost several small writes to the file each, and what a
     /// crash leaves of a group is made whole by the replay from the checkpoint.
     pub(super) fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
-        self.engine(|| {
+        self.engine(|open| {
             for write in writes {
                 match write {
-                    Write::Set(table, key, value) => drop(self.tree(table).insert(key, seal(&value))?),
-                    Write::Remove(table, key) => drop(self.tree(table).remove(key)?),
+                    Write::Set(table, key, value) => drop(open.tree(table).insert(key, seal(&value))?),
+                    Write::Remove(table, key) => drop(open.tree(table).remove(key)?),
                 }
             }
             Ok(())
         })
     }
 
-    #[allow(clippy::indexing_slicing, reason = "one tree a table, opened together")]
-    fn tree(&self, table: Table) -> &sled::Tree {
-        &self.trees[table as usize]
-    }
-
-    fn engine<T>(&self, call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
-        guarded(call).map_err(|problem| self.failed(problem))
+    fn engine<T>(&self, call: impl FnOnce(&Open) -> sled::Result<T>) -> Result<T, StoreError> {
+        let Some(open) = &self.open else { return Err(self.failed("it is closed".to_owned())) };
+        guarded(|| call(open)).map_err(|problem| self.failed(problem))
     }
 
     fn failed(&self, problem: String) -> StoreError {
         StoreError::Engine { path: self.path.clone(), problem }
+    }
+}
+
+impl Open {
+    #[allow(clippy::indexing_slicing, reason = "one tree a table, opened together")]
+    fn tree(&self, table: Table) -> &sled::Tree {
+        &self.trees[table as usize]
     }
 }
 
