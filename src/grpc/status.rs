@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use http::HeaderMap;
-use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
