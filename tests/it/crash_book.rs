@@ -89,6 +89,8 @@ pub struct Book {
     acknowledged: BTreeMap<i64, (Op, i64)>,
     /// Decided by nobody yet, as far as the clients know.
     unknown: Vec<Op>,
+    /// Deletions found that more than one unknown write may have been: unlike documents, they all look the same.
+    deletions: Vec<(i64, Change)>,
     /// The head at the last check.
     head: i64,
 }
@@ -101,7 +103,7 @@ impl Book {
         let mut stream = client.watch_personas(request).await.unwrap().into_inner();
         let token = stream.message().await.unwrap().unwrap().resume_token;
         assert!(!token.is_empty());
-        Self { token, acknowledged: BTreeMap::new(), unknown: Vec::new(), head: 0 }
+        Self { token, acknowledged: BTreeMap::new(), unknown: Vec::new(), deletions: Vec::new(), head: 0 }
     }
 
     pub fn note(&mut self, op: Op, outcome: Outcome) {
@@ -133,10 +135,18 @@ impl Book {
                 continue;
             }
             let sent = |op: &Op| op.name == change.name && op.content == change.content;
-            let at = self.unknown.iter().position(sent);
-            let at = at.unwrap_or_else(|| panic!("nobody sent revision {revision}: {change:?}"));
-            let op = self.unknown.swap_remove(at);
-            self.acknowledged.insert(*revision, (op, change.version));
+            match self.unknown.iter().filter(|op| sent(op)).count() {
+                0 => panic!("nobody sent revision {revision}: {change:?}"),
+                1 => {
+                    let at = self.unknown.iter().position(sent).unwrap();
+                    let op = self.unknown.swap_remove(at);
+                    self.acknowledged.insert(*revision, (op, change.version));
+                }
+                several => {
+                    println!("revision {revision} is one of {several} unknown deletions of {}", change.name);
+                    self.deletions.push((*revision, change.clone()));
+                }
+            }
             found_unknown += 1;
         }
         self.head = newest;
@@ -169,19 +179,34 @@ impl Book {
     /// Sends again what has an id: the unknown ones get decided now, exactly once, and some of the known ones too
     /// give their old answer. Unknown ones without an id stay as they are. Tells how many were retried.
     pub async fn retry(&mut self, client: &mut Client, dice: &mut Dice) -> usize {
-        let (again, rest): (Vec<_>, Vec<_>) =
+        let (again, mut rest): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.unknown).into_iter().partition(|op| !op.request_id.is_empty());
-        // The process that might have decided these is dead, and they are not in the journal.
-        drop(rest);
         for op in &again {
             match op.send(client).await {
                 Ok((revision, version, replayed)) => {
-                    assert!(!replayed, "it was decided, and is nowhere: {op:?}");
-                    self.note(op.clone(), Outcome::Done { revision, version });
+                    // Only one of several deletions that look the same may have been decided before.
+                    let before = self.deletions.iter().position(|(at, _)| *at == revision);
+                    assert_eq!(replayed, before.is_some(), "decided and nowhere, or done twice: {op:?}");
+                    match before {
+                        Some(at) => {
+                            let (_, change) = self.deletions.swap_remove(at);
+                            assert_eq!((&change.name, change.version), (&op.name, version));
+                            self.acknowledged.insert(revision, (op.clone(), version));
+                        }
+                        None => self.note(op.clone(), Outcome::Done { revision, version }),
+                    }
                     assert_eq!(op.send(client).await.unwrap(), (revision, version, true));
                 }
                 Err(status) => assert_eq!(status.code(), Code::NotFound, "{status:?}"),
             }
+        }
+        // What is left of those was sent without an id. The other unknown ones are nowhere, and the process that might
+        // have decided them is dead.
+        for (revision, change) in std::mem::take(&mut self.deletions) {
+            let sent = |op: &Op| op.name == change.name && op.content.is_empty();
+            let at = rest.iter().position(sent);
+            let at = at.unwrap_or_else(|| panic!("nobody sent revision {revision}: {change:?}"));
+            self.acknowledged.insert(revision, (rest.swap_remove(at), change.version));
         }
         let known: Vec<_> =
             self.acknowledged.iter().filter(|(_, (op, _))| !op.request_id.is_empty()).collect();

@@ -79,7 +79,8 @@ async fn send(
 
 /// A stopped registry, kept for the whole run, and what it holds.
 pub struct Sample {
-    dir: tempfile::TempDir,
+    /// Its files, in memory: a static is never dropped, and so would leave a directory behind.
+    files: Vec<(PathBuf, Vec<u8>)>,
     size: usize,
     writes: usize,
     answers: Answers,
@@ -130,11 +131,10 @@ impl Sample {
             }
         }
         let content = Content::read(&opened, &token).await.unwrap();
-        let killed = tempfile::tempdir().unwrap();
-        copy(dir.path(), killed.path());
+        let killed = files(dir.path(), dir.path());
         opened.close().await;
-        let dir = if well { dir } else { killed };
-        Self { dir, size, writes, answers, token, content }
+        let files = if well { files(dir.path(), dir.path()) } else { killed };
+        Self { files, size, writes, answers, token, content }
     }
 
     /// A small one, killed long after its last checkpoint.
@@ -158,7 +158,7 @@ impl Sample {
     /// A copy to be damaged.
     pub fn copy(&self) -> Copy {
         let dir = tempfile::tempdir().unwrap();
-        copy(self.dir.path(), dir.path());
+        lay_down(&self.files, dir.path());
         Copy { dir }
     }
 
@@ -210,7 +210,8 @@ impl Copy {
     /// Puts the directory of this name here in place of the one that is there.
     pub fn replace(&self, name: &str, from: &Path) {
         drop(fs::remove_dir_all(self.path(name)));
-        copy(from, &self.path(name));
+        fs::create_dir_all(self.path(name)).unwrap();
+        lay_down(&files(from, from), &self.path(name));
     }
 
     /// Changes the bytes of a file.
@@ -312,16 +313,25 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
     done.expect("it comes within patience")
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
+/// Every file under a directory, by its path from `top`.
+fn files(dir: &Path, top: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, top));
         } else {
-            fs::copy(entry.path(), target).unwrap();
+            found.push((path.strip_prefix(top).unwrap().to_owned(), fs::read(&path).unwrap()));
         }
+    }
+    found
+}
+
+fn lay_down(files: &[(PathBuf, Vec<u8>)], to: &Path) {
+    for (path, bytes) in files {
+        let path = to.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
     }
 }
 

@@ -41,7 +41,7 @@ fn crash_c_an_undamaged_view_is_used() {
 fn crash_c_a_view_that_is_not_there_is_made_anew() {
     for sample in [Sample::small(), Sample::killed()] {
         rebuilt(sample, "view deleted", |copy| fs::remove_dir_all(copy.path("view-1")).unwrap());
-        rebuilt(sample, "view empty", |copy| copy.replace("view-1", &tempfile::tempdir().unwrap().keep()));
+        rebuilt(sample, "view empty", |copy| copy.replace("view-1", tempfile::tempdir().unwrap().path()));
         rebuilt(sample, "no db", |copy| fs::remove_file(copy.path("view-1/db")).unwrap());
     }
 }
