@@ -62,7 +62,8 @@ pub(crate) struct Args {
     cache: u64,
 
     /// Length at which a file of the journal is followed by the next, in bytes.
-    #[arg(long, value_name = "BYTES", default_value_t = journal::Options::default().segment_bytes)]
+    #[arg(long, value_name = "BYTES", default_value_t = journal::Options::default().segment_bytes,
+        value_parser = clap::value_parser!(u64).range(4096..))]
     segment_bytes: u64,
 
     /// How often the store is made durable while there are writes, in seconds: a start after a crash replays the

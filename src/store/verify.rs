@@ -6,9 +6,10 @@ use std::ops::Bound::Unbounded;
 
 use super::read::{LogKind, log_entry};
 use super::rows::HeadRow;
-use super::sled::Table;
+use super::sled::{Table, Write};
 use super::{Store, StoreError, keys};
 use crate::domain::{Revision, Version};
+use crate::record;
 
 /// What the change log says of a name.
 struct Newest {
@@ -67,6 +68,17 @@ impl Store {
                 None => Err(StoreError::damaged(key, "the outcome of this request is not there")),
             }
         })?;
+        // A crash in the midst of forgetting leaves an outcome without its place in the order: it is given back.
+        let mut places = Vec::new();
+        self.tables.walk(Table::Requests, Unbounded, Unbounded, |key, value| {
+            let request = record::decode_request(&value).map_err(StoreError::record(key))?;
+            let place = keys::expiry(request.time, &request.key);
+            if self.tables.get(Table::Expiry, &place)?.is_none() {
+                places.push(Write::Set(Table::Expiry, place, Vec::new()));
+            }
+            Ok(true)
+        })?;
+        self.tables.write(places)?;
         let counts = [
             ("newest states", heads, newest.len() as u64),
             ("rows", self.count(Table::Rows)?, changes),
@@ -103,7 +115,6 @@ mod tests {
         RequestRecord, Sequence, StoreId, Timestamp, WriteOutcome,
     };
     use crate::store::Options;
-    use crate::store::sled::Write;
 
     fn commit(n: u64) -> Arc<Commit> {
         let persona = Persona {
@@ -177,8 +188,7 @@ mod tests {
         apply(&[2, 3]);
         store.verify(Revision(3)).unwrap();
         assert!(store.verify(Revision(4)).is_err() && store.verify(Revision(2)).is_err());
-        for table in [Table::Heads, Table::Rows, Table::Versions, Table::Log, Table::Requests, Table::Expiry]
-        {
+        for table in [Table::Heads, Table::Rows, Table::Versions, Table::Log, Table::Requests] {
             for (key, value) in entries(&store, table) {
                 store.tables.write(vec![Write::Remove(table, key.clone())]).unwrap();
                 assert!(store.verify(Revision(3)).is_err(), "{table:?} {key:?}");
@@ -186,6 +196,13 @@ mod tests {
                 store.verify(Revision(3)).unwrap();
             }
         }
+        let places = entries(&store, Table::Expiry);
+        assert!(!places.is_empty());
+        for (place, _) in &places {
+            store.tables.write(vec![Write::Remove(Table::Expiry, place.clone())]).unwrap();
+        }
+        store.verify(Revision(3)).unwrap();
+        assert_eq!(entries(&store, Table::Expiry), places, "the order of forgetting is given back");
         store.tables.write(vec![Write::Set(Table::Heads, yesterday.0, yesterday.1.to_vec())]).unwrap();
         let error = store.verify(Revision(3)).unwrap_err().to_string();
         assert!(error.contains("its newest state is not the last one"), "{error}");
