@@ -169,7 +169,8 @@ impl Committer {
                     self.shared.set_state(WriteState::Full);
                 } else {
                     tracing::error!(%error, "durable commits cannot be shown; read-only from here on");
-                    self.shared.set_read_only(error.to_string());
+                    let cause = "commits that are durable cannot be shown; the log says why";
+                    self.shared.set_read_only(cause.to_owned());
                 }
                 return answer_all(group, &Error::OutcomeUnknown);
             }

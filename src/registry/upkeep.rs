@@ -42,7 +42,8 @@ impl Committer {
             Err(OpenError::NoRoom { .. }) => {}
             Err(error) => {
                 tracing::error!(%error, "the view could not be made anew; read-only from here on");
-                self.shared.set_read_only(format!("the view could not be made anew: {error}"));
+                // Callers are told this; paths are for the log.
+                self.shared.set_read_only("the view could not be made anew; the log says why".to_owned());
             }
         }
         !self.broken
