@@ -17,7 +17,7 @@ use tonic::service::Routes;
 
 use crate::edge::{Edge, stall};
 use crate::grpc::{self, Services, Transport};
-use crate::registry::{self, OnConflict, OpenError, OpenReport, Registry};
+use crate::registry::{self, OpenError, OpenReport, Registry};
 use crate::seed;
 
 /// What the server is started with.
@@ -27,6 +27,10 @@ pub struct Options {
     pub registry: registry::Options,
     /// Folders taken in at the start.
     pub sources: Vec<seed::Source>,
+    /// How they are taken in.
+    pub seeding: seed::Options,
+    /// Origins whose pages may call from a browser, such as `https://example.com`; `*`: any. Default: none.
+    pub web_origins: Vec<String>,
     /// How long a drain may take before what is left is cut. Default 30 s.
     pub grace: Duration,
     /// How long data may wait for a reader before its stream is reset. Default 60 s.
@@ -50,6 +54,8 @@ impl Options {
         Self {
             registry: registry::Options::new(data_dir),
             sources: Vec::new(),
+            seeding: seed::Options::default(),
+            web_origins: Vec::new(),
             grace: Duration::from_secs(30),
             stall_limit: Duration::from_secs(60),
             connections: 16_384,
@@ -114,7 +120,7 @@ pub async fn run(
     let (registry, opened) = tokio::task::spawn_blocking(move || Registry::open(registry_options)).await??;
     let mut seeded = Vec::new();
     for source in &options.sources {
-        let report = seed::import(&registry, source, OnConflict::Report).await;
+        let report = seed::import(&registry, source, options.seeding.on_conflict).await;
         let report = report.map_err(|error| ServeError::Seed { dir: source.dir.clone(), error })?;
         seeded.push((source.clone(), report));
     }

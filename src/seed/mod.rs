@@ -33,6 +33,23 @@ impl Source {
     }
 }
 
+/// How folders are taken in.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What settles a conflict between a file and the registry. Default: nothing, it is reported.
+    pub on_conflict: OnConflict,
+    /// Whether personas whose file is gone are deleted: only those that the folder created and nobody changed since.
+    pub prune: bool,
+    /// Whether changes to the folders are taken in while the server runs.
+    pub follow: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { on_conflict: OnConflict::Report, prune: false, follow: false }
+    }
+}
+
 /// A file that was not taken.
 #[derive(Debug)]
 pub struct Refused {
