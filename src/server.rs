@@ -105,29 +105,46 @@ pub struct Ready {
     pub seeded: Vec<(seed::Source, seed::Report)>,
 }
 
+/// What whoever started the server is told on the way.
+#[derive(Debug)]
+pub enum News {
+    /// A folder is being taken in.
+    Seeding(seed::Source, seed::Progress),
+    /// Calls are served.
+    Ready(Box<Ready>),
+    /// Something changed in a folder that is followed.
+    Followed(seed::Source, seed::Report),
+}
+
 type Service = Edge<Transport<Routes>>;
 
 /// Serves on a bound listener until `shutdown`, then drains: health says NOT_SERVING, watch streams are closed,
-/// calls are finished, and after the grace time what is left is cut. `ready` is told once calls are served.
+/// calls are finished, and after the grace time what is left is cut. `tell` hears when calls are served, and what
+/// becomes of the folders.
 #[tracing::instrument(skip_all)]
 pub async fn run(
     listener: TcpListener,
     options: Options,
     shutdown: impl Future<Output = ()>,
-    ready: impl FnOnce(Ready),
+    tell: impl Fn(News) + Clone + Send + Sync + 'static,
 ) -> Result<(), ServeError> {
     let registry_options = options.registry.clone();
     let (registry, opened) = tokio::task::spawn_blocking(move || Registry::open(registry_options)).await??;
-    let mut seeded = Vec::new();
-    for source in &options.sources {
-        let report = seed::import(&registry, source, options.seeding.on_conflict).await;
-        let report = report.map_err(|error| ServeError::Seed { dir: source.dir.clone(), error })?;
-        seeded.push((source.clone(), report));
-    }
+    tokio::pin!(shutdown);
+    let (folders, seeded) = tokio::select! {
+        seeded = seed(&registry, &options, &tell) => seeded?,
+        () = shutdown.as_mut() => {
+            tracing::info!("stopped while the folders were taken in; the rest is taken in by the next start");
+            registry.close().await;
+            return Ok(());
+        }
+    };
     let Services { routes, mut health } = grpc::services(&registry).await?;
     let address = listener.local_addr().map_err(ServeError::Listener)?;
     tracing::info!(%address, store_id = %registry.store_id(), revision = %registry.head(), "serving");
-    ready(Ready { address, registry: registry.clone(), opened, seeded });
+    tell(News::Ready(Box::new(Ready { address, registry: registry.clone(), opened, seeded })));
+    let (stop_following, following) = watch::channel(false);
+    let followers = follow(folders, &registry, &following, &tell);
 
     let (stop_accepting, accepting) = watch::channel(false);
     let service = Edge::new(routes, grpc::status::at_edge);
@@ -135,6 +152,7 @@ pub async fn run(
     shutdown.await;
 
     tracing::info!("draining");
+    stop_following.send_replace(true);
     let end = tokio::time::Instant::now() + options.grace;
     grpc::set_not_serving(&health).await;
     registry.drain();
@@ -151,9 +169,49 @@ pub async fn run(
         tracing::warn!(left = connections.len(), "the grace time is over; what is left is cut");
         connections.shutdown().await;
     }
+    followers.join_all().await;
     registry.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Takes in all folders, one behind the other.
+async fn seed(
+    registry: &Registry,
+    options: &Options,
+    tell: &impl Fn(News),
+) -> Result<(Vec<seed::Folder>, Vec<(seed::Source, seed::Report)>), ServeError> {
+    let (mut folders, mut seeded) = (Vec::new(), Vec::new());
+    for source in &options.sources {
+        let mut folder = seed::Folder::new(source.clone(), options.seeding.clone());
+        let report = folder.import(registry, |progress| tell(News::Seeding(source.clone(), progress))).await;
+        let report = report.map_err(|error| ServeError::Seed { dir: source.dir.clone(), error })?;
+        seeded.push((source.clone(), report));
+        folders.push(folder);
+    }
+    Ok((folders, seeded))
+}
+
+/// Follows all folders, where that is asked for, until told to stop.
+fn follow(
+    folders: Vec<seed::Folder>,
+    registry: &Registry,
+    stop: &watch::Receiver<bool>,
+    tell: &(impl Fn(News) + Clone + Send + Sync + 'static),
+) -> JoinSet<()> {
+    let mut followers = JoinSet::new();
+    for folder in folders.into_iter().filter(seed::Folder::is_followed) {
+        let (registry, mut stop, tell) = (registry.clone(), stop.clone(), tell.clone());
+        followers.spawn(async move {
+            // A sender that is gone means the end too.
+            let stop = async move { drop(stop.wait_for(|stop| *stop).await) };
+            seed::follow(folder, registry, stop, move |folder, report| {
+                tell(News::Followed(folder.source().clone(), report));
+            })
+            .await;
+        });
+    }
+    followers
 }
 
 /// Takes connections until told to stop; answers those that still run.

@@ -12,6 +12,7 @@ pub struct Output {
     words: Box<dyn Write + Send>,
     data_colour: bool,
     words_colour: bool,
+    reader: bool,
     width: Option<usize>,
     #[cfg(test)]
     kept: (Kept, Kept),
@@ -45,6 +46,7 @@ impl Output {
         Self {
             data_colour: wanted && stdout.is_terminal(),
             words_colour: wanted && stderr.is_terminal(),
+            reader: stderr.is_terminal(),
             data: Box::new(stdout),
             words: Box::new(stderr),
             width,
@@ -69,6 +71,12 @@ impl Output {
     #[must_use]
     pub fn colours_words(&self) -> bool {
         self.words_colour
+    }
+
+    /// Whether a person reads the words as they come.
+    #[must_use]
+    pub fn has_reader(&self) -> bool {
+        self.reader
     }
 
     /// Writes data as it is, adding nothing.
@@ -177,6 +185,7 @@ mod captured {
                 words: Box::new(Into(kept.1.clone())),
                 data_colour: false,
                 words_colour: false,
+                reader: true,
                 width: None,
                 kept,
             }

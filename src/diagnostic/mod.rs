@@ -5,7 +5,7 @@ mod position;
 pub mod render;
 
 pub use code::{Code, Severity};
-pub use position::{LineIndex, Position};
+pub use position::{LineIndex, Places, Position};
 
 /// Half-open byte offsets into the submitted bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

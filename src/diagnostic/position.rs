@@ -1,5 +1,9 @@
 //! From byte offsets to lines and columns.
 
+use std::collections::HashMap;
+
+use super::Diagnostic;
+
 /// A place as people and editors count it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
@@ -41,6 +45,31 @@ impl<'a> LineIndex<'a> {
         let scalars: usize =
             before.utf8_chunks().map(|chunk| chunk.valid().chars().count() + chunk.invalid().len()).sum();
         Position { line: to_u32(line + 1), column: to_u32(scalars + 1) }
+    }
+}
+
+/// The positions that some findings name, for when the document is no longer at hand.
+#[derive(Debug, Clone, Default)]
+pub struct Places(HashMap<usize, Position>);
+
+impl Places {
+    /// All positions of these findings in their document.
+    #[must_use]
+    pub fn of(found: &[Diagnostic], content: &[u8]) -> Self {
+        let lines = LineIndex::new(content);
+        let spans = found.iter().flat_map(|one| {
+            let labels = one.labels.iter().map(|label| label.span);
+            let edits = one.fixes.iter().flat_map(|fix| &fix.edits).map(|edit| edit.span);
+            std::iter::once(one.span).chain(labels).chain(edits)
+        });
+        let offsets = spans.flat_map(|span| [span.start, span.end]);
+        Self(offsets.map(|offset| (offset, lines.position(offset))).collect())
+    }
+
+    /// The position of an offset; of one that no finding names the beginning.
+    #[must_use]
+    pub fn position(&self, offset: usize) -> Position {
+        self.0.get(&offset).copied().unwrap_or(Position { line: 1, column: 1 })
     }
 }
 

@@ -154,7 +154,7 @@ impl fmt::Display for SourceId {
     }
 }
 
-/// The digest that a folder last brought for a name: the base of the three-way rule.
+/// What a folder last brought for a name: the base of the three-way rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceBase {
     /// The folder.
@@ -163,8 +163,19 @@ pub struct SourceBase {
     pub namespace: Namespace,
     /// The persona.
     pub name: Name,
-    /// What the folder last brought.
+    /// What the folder last brought; none: that is forgotten, the file is gone and so is the persona.
+    pub brought: Option<Brought>,
+}
+
+/// A file that a folder brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brought {
+    /// Digest of its bytes.
     pub digest: Digest,
+    /// Its path relative to the folder, `/`-separated; empty in what older programs recorded.
+    pub path: String,
+    /// Whether the folder created the persona, rather than met it in the registry.
+    pub created: bool,
 }
 
 /// Names one history. Changes on a new store and on restore.

@@ -66,5 +66,9 @@ pub const PROGRESS_MAX: Duration = Duration::from_secs(60);
 pub const IDEMPOTENCY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Diagnostics carried by a PERSONA_INVALID status.
 pub const STATUS_DIAGNOSTICS: usize = 20;
+/// Refused files that are kept for each folder.
+pub const REFUSED_SOURCES: usize = 1000;
+/// Diagnostics kept of a refused file.
+pub const REFUSED_DIAGNOSTICS: usize = 20;
 /// Missing names listed by a BatchGetPersonas error.
 pub const STATUS_MISSING_NAMES: usize = 20;

@@ -14,7 +14,7 @@ mod persona;
 pub use caller::{Caller, Principal};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use commit::{
-    Change, Commit, Method, RequestKey, RequestRecord, SourceBase, SourceId, StoreId, WriteOutcome,
+    Brought, Change, Commit, Method, RequestKey, RequestRecord, SourceBase, SourceId, StoreId, WriteOutcome,
 };
 pub use dialect::{Dialect, DialectReason, Profile};
 pub use digest::{Digest, Etag};

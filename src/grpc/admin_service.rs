@@ -1,11 +1,18 @@
 //! `AdminService`: how the registry stands.
 
-use pb::get_status_response::{Counts, Durability as WireDurability, Limits, WriteState as WireWriteState};
+use pb::get_status_response::{
+    Counts, Durability as WireDurability, Folder, Limits, WriteState as WireWriteState,
+};
+use prost::Message as _;
 use tonic::{Request, Response, Status};
 
+use super::parse::Checks;
 use super::persona_service::caller;
-use crate::domain::limits;
-use crate::registry::{Durability, Registry, WriteState};
+use super::status;
+use crate::domain::{Caller, limits};
+use crate::registry::{
+    Durability, Error, FolderState, ListRefused, RefusedReason, RefusedSource, Registry, WriteState,
+};
 use crate::wire::{self, pb};
 
 /// Answers `AdminService`.
@@ -53,7 +60,71 @@ impl pb::admin_service_server::AdminService for Admin {
                 watches: wire::number(status.watches),
             }),
             limits: Some(limits(status.watch_streams)),
+            folders: self.registry.folders().into_iter().map(folder).collect(),
         }))
+    }
+
+    async fn list_refused_sources(
+        &self,
+        request: Request<pb::ListRefusedSourcesRequest>,
+    ) -> Result<Response<pb::ListRefusedSourcesResponse>, Status> {
+        let caller = caller(&request)?;
+        let answer = self.list_refused(&caller, request.into_inner());
+        answer.map(Response::new).map_err(|error| status::of(&error))
+    }
+}
+
+impl Admin {
+    fn list_refused(
+        &self,
+        caller: &Caller,
+        request: pb::ListRefusedSourcesRequest,
+    ) -> Result<pb::ListRefusedSourcesResponse, Error> {
+        let mut checks = Checks::default();
+        let namespace = checks.namespaces(&request.namespace);
+        let page_size = checks.page_size(request.page_size);
+        checks.done()?;
+        let list = ListRefused { namespace, page_size, page_token: request.page_token };
+        let page = self.registry.list_refused(caller, &list, |file| refused(file).encoded_len())?;
+        Ok(pb::ListRefusedSourcesResponse {
+            header: Some(wire::header(self.registry.store_id(), self.registry.head())),
+            refused_sources: page.files.iter().map(|file| refused(file)).collect(),
+            next_page_token: page.next_page_token,
+            total_size: wire::number(page.total),
+        })
+    }
+}
+
+fn folder(state: FolderState) -> Folder {
+    Folder {
+        namespace: state.namespace.to_string(),
+        folder: state.folder,
+        following: state.following,
+        files: wire::number(state.files),
+        refused: wire::number(state.refused_count),
+        read_time: Some(wire::timestamp(state.read_time)),
+        problem: state.problem.unwrap_or_default(),
+    }
+}
+
+fn refused(file: &RefusedSource) -> pb::RefusedSource {
+    use pb::refused_source::Reason;
+    pb::RefusedSource {
+        namespace: file.namespace.to_string(),
+        folder: file.folder.clone(),
+        path: file.path.clone(),
+        name: file.name.as_ref().map(ToString::to_string).unwrap_or_default(),
+        reason: match file.reason {
+            RefusedReason::Invalid => Reason::Invalid,
+            RefusedReason::DuplicateName => Reason::DuplicateName,
+            RefusedReason::Conflict => Reason::Conflict,
+            RefusedReason::Unreadable => Reason::Unreadable,
+            RefusedReason::NotWritten => Reason::NotWritten,
+        }
+        .into(),
+        message: file.message.clone(),
+        diagnostics: wire::diagnostics_at(&file.diagnostics, &file.places),
+        refuse_time: Some(wire::timestamp(file.since)),
     }
 }
 

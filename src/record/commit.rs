@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::persona::PersonaRecord;
 use super::{DecodeError, array, parsed, present};
 use crate::domain::{
-    Change, Commit, Digest, Principal, RequestKey, RequestRecord, Revision, Sequence, SourceBase, SourceId,
-    Timestamp, Tombstone, Version, WriteOutcome,
+    Brought, Change, Commit, Digest, Origin, Principal, RequestKey, RequestRecord, Revision, Sequence,
+    SourceBase, SourceId, Timestamp, Tombstone, Version, WriteOutcome,
 };
 
 /// [`Commit`].
@@ -118,8 +118,13 @@ pub(super) struct BaseRecord {
     namespace: String,
     #[prost(string, tag = "3")]
     name: String,
+    /// 32 bytes; empty when the base is forgotten.
     #[prost(bytes = "vec", tag = "4")]
     digest: Vec<u8>,
+    #[prost(string, tag = "5")]
+    path: String,
+    #[prost(bool, tag = "6")]
+    created: bool,
 }
 
 impl From<&Commit> for CommitRecord {
@@ -140,17 +145,36 @@ impl From<&Commit> for CommitRecord {
 impl TryFrom<CommitRecord> for Commit {
     type Error = DecodeError;
     fn try_from(record: CommitRecord) -> Result<Self, DecodeError> {
+        let changes = record.changes.into_iter().map(Change::try_from).collect::<Result<Vec<_>, _>>()?;
+        let base = |base: BaseRecord| SourceBase::try_from(base).map(|base| filled(base, &changes));
+        let bases = record.bases.into_iter().map(base).collect::<Result<_, _>>()?;
         Ok(Self {
             sequence: Sequence(record.sequence),
             revision: Revision(record.revision),
             time: Timestamp(record.time),
             principal: Principal::new(&record.principal),
             call_id: record.call_id.into(),
-            changes: record.changes.into_iter().map(Change::try_from).collect::<Result<_, _>>()?,
+            changes,
             requests: record.requests.into_iter().map(RequestRecord::try_from).collect::<Result<_, _>>()?,
-            bases: record.bases.into_iter().map(SourceBase::try_from).collect::<Result<_, _>>()?,
+            bases,
         })
     }
+}
+
+/// Older programs recorded digests alone: the commit's own change tells the rest.
+fn filled(mut base: SourceBase, changes: &[Change]) -> SourceBase {
+    let Some(brought) = base.brought.as_mut().filter(|brought| brought.path.is_empty()) else { return base };
+    for change in changes {
+        if let Change::Put { created, persona } = change
+            && (&persona.namespace, &persona.name) == (&base.namespace, &base.name)
+            && let Origin::File { source, path } = &persona.origin
+            && *source == base.source
+        {
+            brought.path.clone_from(path);
+            brought.created = *created;
+        }
+    }
+    base
 }
 
 impl From<&Change> for ChangeRecord {
@@ -251,11 +275,17 @@ impl TryFrom<RequestMessage> for RequestRecord {
 
 impl From<&SourceBase> for BaseRecord {
     fn from(base: &SourceBase) -> Self {
+        let (digest, path, created) = match &base.brought {
+            Some(Brought { digest, path, created }) => (digest.0.to_vec(), path.clone(), *created),
+            None => Default::default(),
+        };
         Self {
             source: base.source.to_string(),
             namespace: base.namespace.to_string(),
             name: base.name.to_string(),
-            digest: base.digest.0.to_vec(),
+            digest,
+            path,
+            created,
         }
     }
 }
@@ -263,11 +293,16 @@ impl From<&SourceBase> for BaseRecord {
 impl TryFrom<BaseRecord> for SourceBase {
     type Error = DecodeError;
     fn try_from(record: BaseRecord) -> Result<Self, DecodeError> {
+        let BaseRecord { digest, path, created, .. } = record;
+        let brought = match digest.is_empty() {
+            true => None,
+            false => Some(Brought { digest: Digest(array(&digest, "digest")?), path, created }),
+        };
         Ok(Self {
             source: SourceId::new(&record.source),
             namespace: parsed(&record.namespace, "namespace")?,
             name: parsed(&record.name, "name")?,
-            digest: Digest(array(&record.digest, "digest")?),
+            brought,
         })
     }
 }

@@ -14,8 +14,12 @@ use prost::Message;
 
 use crate::domain::{Commit, Persona, RequestRecord, SourceBase, Tombstone};
 
-/// The format version that this program writes, and the only one that it reads.
+/// The format version that this program writes wherever it says everything.
 pub const FORMAT: u8 = 1;
+
+/// The format version of commits in which a base is forgotten: programs that know only [`FORMAT`] must not read past
+/// them. Otherwise the same.
+pub const FORMAT_FORGETTING: u8 = 2;
 
 /// Why bytes are no record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +29,7 @@ pub enum DecodeError {
     Empty,
     /// Another format version.
     #[error(
-        "the record has format version {0}; this program reads version {FORMAT}, a newer one may read it"
+        "the record has format version {0}; this program reads up to {FORMAT_FORGETTING}, a newer one may read it"
     )]
     Version(u8),
     /// The bytes behind the version are no protobuf message of that kind.
@@ -47,7 +51,9 @@ pub enum DecodeError {
 /// The commit with everything it changed, documents included.
 #[must_use]
 pub fn encode_commit(commit: &Commit) -> Vec<u8> {
-    seal(&commit::CommitRecord::from(commit))
+    let forgets = commit.bases.iter().any(|base| base.brought.is_none());
+    let format = if forgets { FORMAT_FORGETTING } else { FORMAT };
+    seal_as(format, &commit::CommitRecord::from(commit))
 }
 
 /// The commit that [`encode_commit`] made these bytes of.
@@ -100,8 +106,12 @@ pub fn decode_base(bytes: &[u8]) -> Result<SourceBase, DecodeError> {
 }
 
 fn seal(message: &impl Message) -> Vec<u8> {
+    seal_as(FORMAT, message)
+}
+
+fn seal_as(format: u8, message: &impl Message) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(message.encoded_len().saturating_add(1));
-    bytes.push(FORMAT);
+    bytes.push(format);
     message.encode_raw(&mut bytes);
     bytes
 }
@@ -109,7 +119,7 @@ fn seal(message: &impl Message) -> Vec<u8> {
 fn open<M: Message + Default>(bytes: &[u8]) -> Result<M, DecodeError> {
     match bytes.split_first() {
         None => Err(DecodeError::Empty),
-        Some((&FORMAT, message)) => Ok(M::decode(message)?),
+        Some((&(FORMAT | FORMAT_FORGETTING), message)) => Ok(M::decode(message)?),
         Some((&version, _)) => Err(DecodeError::Version(version)),
     }
 }
@@ -198,7 +208,7 @@ mod tests {
     #[test]
     fn another_format_version_is_told_from_damage() {
         assert_eq!(decode_commit(&[]), Err(DecodeError::Empty));
-        assert_eq!(decode_commit(&[2, 8, 1]), Err(DecodeError::Version(2)));
+        assert_eq!(decode_commit(&[3, 8, 1]), Err(DecodeError::Version(3)));
         assert!(matches!(decode_commit(&[FORMAT, 0xff]), Err(DecodeError::Malformed(_))));
     }
 

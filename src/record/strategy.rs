@@ -8,7 +8,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::domain::{
-    Change, Commit, Derived, Dialect, Digest, Field, Interaction, Name, Namespace, Origin, Persona,
+    Brought, Change, Commit, Derived, Dialect, Digest, Field, Interaction, Name, Namespace, Origin, Persona,
     Principal, RequestKey, RequestRecord, Revision, Section, Sequence, SourceBase, SourceId, Timestamp,
     Tombstone, Version, WriteOutcome,
 };
@@ -144,11 +144,10 @@ fn request() -> impl Strategy<Value = RequestRecord> {
 }
 
 fn base() -> impl Strategy<Value = SourceBase> {
-    (text(), namespace(), name(), digest()).prop_map(|(source, namespace, name, digest)| SourceBase {
-        source: SourceId::new(&source),
-        namespace,
-        name,
-        digest,
+    let brought = (digest(), "[a-z]{1,9}", any::<bool>());
+    let brought = brought.prop_map(|(digest, path, created)| Brought { digest, path, created });
+    (text(), namespace(), name(), option::of(brought)).prop_map(|(source, namespace, name, brought)| {
+        SourceBase { source: SourceId::new(&source), namespace, name, brought }
     })
 }
 

@@ -6,12 +6,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Error;
-use super::proposal::{
-    Action, Answer, Draft, Idempotent, ImportFile, ImportOutcome, OnConflict, Proposal, Written,
-};
+use super::proposal::{Action, Answer, Draft, Idempotent, Proposal, Written};
 use crate::domain::{
-    Change, Commit, Digest, Etag, Name, Namespace, Origin, Persona, RequestKey, RequestRecord, Revision,
-    Sequence, SourceBase, SourceId, Timestamp, Tombstone, Version, WriteOutcome,
+    Brought, Change, Commit, Etag, Name, Namespace, Origin, Persona, RequestKey, RequestRecord, Revision,
+    Sequence, SourceId, Timestamp, Tombstone, Version, WriteOutcome,
 };
 use crate::store::{Head, Store};
 
@@ -20,7 +18,7 @@ use crate::store::{Head, Store};
 pub(super) struct Pending {
     heads: HashMap<(Namespace, Name), Head>,
     requests: HashMap<RequestKey, RequestRecord>,
-    bases: HashMap<(SourceId, Namespace, Name), Digest>,
+    bases: HashMap<(SourceId, Namespace, Name), Option<Brought>>,
 }
 
 impl Pending {
@@ -40,7 +38,8 @@ impl Pending {
             self.requests.insert(request.key, request.clone());
         }
         for base in &commit.bases {
-            self.bases.insert((base.source.clone(), base.namespace.clone(), base.name.clone()), base.digest);
+            let key = (base.source.clone(), base.namespace.clone(), base.name.clone());
+            self.bases.insert(key, base.brought.clone());
         }
     }
 }
@@ -80,9 +79,7 @@ impl Judge<'_> {
                 self.put(proposal, namespace, draft, etag.as_ref(), *create_only)
             }
             Action::Delete { namespace, name, etag } => self.delete(proposal, namespace, name, etag.as_ref()),
-            Action::Import { source, namespace, files, on_conflict } => {
-                self.import(proposal, source, namespace, files, *on_conflict)
-            }
+            Action::Import(import) => self.import(proposal, import),
         }
     }
 
@@ -142,15 +139,7 @@ impl Judge<'_> {
         if etag.is_some() && etag != current.as_ref() {
             return Err(Error::EtagMismatch { namespace: namespace.clone(), name: name.clone(), current });
         }
-        let change = Change::Delete(Tombstone {
-            namespace: namespace.clone(),
-            name: name.clone(),
-            last_version: head.last_version,
-            revision: self.head.next(),
-            time: self.now,
-            actor: proposal.caller.principal.clone(),
-            message: proposal.message.clone(),
-        });
+        let change = self.tombstone(proposal, namespace, name, &head, proposal.message.clone());
         let outcome = WriteOutcome {
             namespace: namespace.clone(),
             name: name.clone(),
@@ -160,44 +149,6 @@ impl Judge<'_> {
             unchanged: false,
         };
         Ok(self.record(proposal, outcome, vec![change]))
-    }
-
-    /// The three-way rule for each file: base is what the folder last brought, "theirs" what the registry has.
-    fn import(
-        &self,
-        proposal: &Proposal,
-        source: &SourceId,
-        namespace: &Namespace,
-        files: &[ImportFile],
-        on_conflict: OnConflict,
-    ) -> Result<Verdict, Error> {
-        let mut outcomes = Vec::with_capacity(files.len());
-        let (mut changes, mut bases) = (Vec::new(), Vec::new());
-        for file in files {
-            let draft = &file.draft;
-            let base = self.base(source, namespace, &draft.name)?;
-            let head = self.head(namespace, &draft.name)?;
-            let theirs = head.as_ref().and_then(|head| head.live.as_ref()).map(|(digest, _)| *digest);
-            let ours = Some(draft.digest);
-            let outcome = if base == ours {
-                ImportOutcome::Unchanged
-            } else if theirs == ours {
-                ImportOutcome::Adopted
-            } else if theirs == base || on_conflict == OnConflict::FileWins {
-                let origin = Origin::File { source: source.clone(), path: file.path.clone() };
-                changes.push(self.new_version(proposal, namespace, draft, head.as_ref(), origin));
-                if theirs.is_none() { ImportOutcome::Created } else { ImportOutcome::Updated }
-            } else {
-                ImportOutcome::Conflict
-            };
-            if !matches!(outcome, ImportOutcome::Unchanged | ImportOutcome::Conflict) {
-                let (source, namespace, name) = (source.clone(), namespace.clone(), draft.name.clone());
-                bases.push(SourceBase { source, namespace, name, digest: draft.digest });
-            }
-            outcomes.push(outcome);
-        }
-        let commit = (!bases.is_empty()).then(|| Commit { bases, ..self.commit(proposal, changes) });
-        Ok(Verdict { answer: Answer::Imported(outcomes), writes: commit.is_some(), commit })
     }
 
     /// The verdict on a single write: its commit, where it changes anything or has a request id to remember.
@@ -221,7 +172,26 @@ impl Judge<'_> {
         Verdict { answer: Answer::Written(Written { outcome, replayed: false }), commit, writes }
     }
 
-    fn commit(&self, proposal: &Proposal, changes: Vec<Change>) -> Commit {
+    pub(super) fn tombstone(
+        &self,
+        proposal: &Proposal,
+        namespace: &Namespace,
+        name: &Name,
+        head: &Head,
+        message: String,
+    ) -> Change {
+        Change::Delete(Tombstone {
+            namespace: namespace.clone(),
+            name: name.clone(),
+            last_version: head.last_version,
+            revision: self.head.next(),
+            time: self.now,
+            actor: proposal.caller.principal.clone(),
+            message,
+        })
+    }
+
+    pub(super) fn commit(&self, proposal: &Proposal, changes: Vec<Change>) -> Commit {
         Commit {
             sequence: self.sequence,
             revision: if changes.is_empty() { self.head } else { self.head.next() },
@@ -234,7 +204,7 @@ impl Judge<'_> {
         }
     }
 
-    fn new_version(
+    pub(super) fn new_version(
         &self,
         proposal: &Proposal,
         namespace: &Namespace,
@@ -260,7 +230,7 @@ impl Judge<'_> {
         Change::Put { created, persona: Arc::new(persona) }
     }
 
-    fn head(&self, namespace: &Namespace, name: &Name) -> Result<Option<Head>, Error> {
+    pub(super) fn head(&self, namespace: &Namespace, name: &Name) -> Result<Option<Head>, Error> {
         match self.pending.heads.get(&(namespace.clone(), name.clone())) {
             Some(head) => Ok(Some(head.clone())),
             None => Ok(self.store.head(namespace, name)?),
@@ -274,9 +244,15 @@ impl Judge<'_> {
         }
     }
 
-    fn base(&self, source: &SourceId, namespace: &Namespace, name: &Name) -> Result<Option<Digest>, Error> {
+    /// What a folder last brought for a name.
+    pub(super) fn base(
+        &self,
+        source: &SourceId,
+        namespace: &Namespace,
+        name: &Name,
+    ) -> Result<Option<Brought>, Error> {
         match self.pending.bases.get(&(source.clone(), namespace.clone(), name.clone())) {
-            Some(digest) => Ok(Some(*digest)),
+            Some(brought) => Ok(brought.clone()),
             None => Ok(self.store.base(source, namespace, name)?),
         }
     }

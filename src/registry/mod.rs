@@ -3,6 +3,8 @@
 
 mod committer;
 mod error;
+mod folders;
+mod import;
 mod judge;
 mod open;
 mod proposal;
@@ -31,8 +33,9 @@ use crate::store;
 pub use crate::journal::Durability;
 
 pub use self::error::{Error, Rejected, Violation};
+pub use self::folders::{FolderState, ListRefused, RefusedPage, RefusedReason, RefusedSource};
 pub use self::open::{OpenError, OpenReport};
-pub use self::proposal::{Draft, ImportFile, ImportOutcome, OnConflict, Written};
+pub use self::proposal::{Draft, Import, ImportFile, ImportOutcome, Kept, OnConflict, Written};
 pub use self::read::{BatchGet, Freshness, Get, Got, List, Listing};
 pub use self::shared::WriteState;
 pub use self::token::{Binding, PageToken, ResumeToken};
@@ -196,6 +199,18 @@ impl Registry {
     #[must_use]
     pub fn head(&self) -> Revision {
         self.shared.head()
+    }
+
+    /// The revision as it moves.
+    #[must_use]
+    pub fn follow_head(&self) -> tokio::sync::watch::Receiver<Revision> {
+        self.shared.head.subscribe()
+    }
+
+    /// The time by the registry's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
     }
 
     /// How the registry stands.

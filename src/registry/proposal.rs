@@ -44,7 +44,7 @@ pub(super) struct Idempotent {
 pub(super) enum Action {
     Put { namespace: Namespace, draft: Arc<Draft>, etag: Option<Etag>, create_only: bool },
     Delete { namespace: Namespace, name: Name, etag: Option<Etag> },
-    Import { source: SourceId, namespace: Namespace, files: Vec<ImportFile>, on_conflict: OnConflict },
+    Import(Import),
 }
 
 impl Proposal {
@@ -53,7 +53,7 @@ impl Proposal {
         match &self.action {
             Action::Put { draft, .. } => draft.content.len(),
             Action::Delete { .. } => 0,
-            Action::Import { files, .. } => files.iter().map(|file| file.draft.content.len()).sum(),
+            Action::Import(import) => import.files.iter().map(|file| file.draft.content.len()).sum(),
         }
     }
 }
@@ -77,7 +77,23 @@ pub enum OnConflict {
     FileWins,
 }
 
-/// What became of one file.
+/// What a folder brings at once: at most [`limits::BATCH_OPERATIONS`](crate::domain::limits::BATCH_OPERATIONS) files
+/// and names, the documents together at most [`limits::BATCH_BYTES`](crate::domain::limits::BATCH_BYTES).
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// The folder.
+    pub source: SourceId,
+    /// The namespace that it feeds.
+    pub namespace: Namespace,
+    /// Files, each with a name of its own.
+    pub files: Vec<ImportFile>,
+    /// Names that the folder brought once and has no file for any more, none of them among `files`.
+    pub gone: Vec<Name>,
+    /// What settles conflicts.
+    pub on_conflict: OnConflict,
+}
+
+/// What became of one file, or of a name whose file is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportOutcome {
     /// It made the persona.
@@ -90,6 +106,21 @@ pub enum ImportOutcome {
     Adopted,
     /// Both changed since the folder last brought it, or the registry had another one before.
     Conflict,
+    /// The file is gone, and so is the persona now.
+    Deleted,
+    /// The file is gone, and the persona was gone already.
+    Forgotten,
+    /// The file is gone, and the persona stays.
+    Kept(Kept),
+}
+
+/// Why a persona stays though its file is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// The folder met it in the registry: it was created by another door.
+    Foreign,
+    /// It was changed by another door since the folder last brought it.
+    Changed,
 }
 
 /// What the committer answers.

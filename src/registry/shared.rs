@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::watch;
 
 use super::Options;
+use super::folders::Folders;
 use super::open::Counts;
 use super::ring::Ring;
 use crate::domain::{Clock, Revision, StoreId};
@@ -36,6 +37,7 @@ pub(super) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub head: watch::Sender<Revision>,
     pub ring: Ring,
+    pub folders: Folders,
     view: RwLock<Arc<View>>,
     state: Mutex<(WriteState, String)>,
     personas: AtomicU64,
@@ -51,6 +53,7 @@ impl Shared {
             clock: Arc::clone(&options.clock),
             head: watch::Sender::new(head),
             ring,
+            folders: Folders::default(),
             view: RwLock::new(Arc::new(view)),
             state: Mutex::new((WriteState::Writable, String::new())),
             personas: AtomicU64::new(0),

@@ -8,6 +8,7 @@ use crate::domain::{Digest, Name, Namespace, Revision, StoreId};
 
 const FORMAT: u8 = 1;
 const PAGE: u8 = b'p';
+const FILE: u8 = b'f';
 const RESUME: u8 = b'r';
 const BINDING_BYTES: usize = 16;
 
@@ -44,13 +45,7 @@ impl PageToken {
 
     /// Reads a token of this store and this listing.
     pub fn parse(text: &str, store_id: StoreId, binding: Binding) -> Result<Self, Error> {
-        let token = parse(text, PAGE).map_err(Error::PageTokenInvalid)?;
-        if token.store_id != store_id {
-            return Err(Error::StoreMismatch { store_id });
-        }
-        if token.binding != binding {
-            return Err(Error::PageTokenInvalid("belongs to another listing: only page_size may change"));
-        }
+        let token = parse_page(text, PAGE, store_id, binding)?;
         let after = token
             .rest
             .split_once('\0')
@@ -58,6 +53,41 @@ impl PageToken {
         let after = after.ok_or(Error::PageTokenInvalid(DAMAGED))?;
         Ok(Self { revision: token.revision, after })
     }
+}
+
+/// Where the next page of a listing of files begins: behind this one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FileToken {
+    pub namespace: String,
+    pub folder: String,
+    pub path: String,
+}
+
+impl FileToken {
+    pub(super) fn print(&self, store_id: StoreId, binding: Binding) -> String {
+        let Self { namespace, folder, path } = self;
+        print(FILE, store_id, binding, Revision(0), &format!("{namespace}\0{folder}\0{path}"))
+    }
+
+    pub(super) fn parse(text: &str, store_id: StoreId, binding: Binding) -> Result<Self, Error> {
+        let token = parse_page(text, FILE, store_id, binding)?;
+        let mut parts = token.rest.splitn(3, '\0').map(ToOwned::to_owned);
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(namespace), Some(folder), Some(path)) => Ok(Self { namespace, folder, path }),
+            _ => Err(Error::PageTokenInvalid(DAMAGED)),
+        }
+    }
+}
+
+fn parse_page(text: &str, kind: u8, store_id: StoreId, binding: Binding) -> Result<Token, Error> {
+    let token = parse(text, kind).map_err(Error::PageTokenInvalid)?;
+    if token.store_id != store_id {
+        return Err(Error::StoreMismatch { store_id });
+    }
+    if token.binding != binding {
+        return Err(Error::PageTokenInvalid("belongs to another listing: only page_size may change"));
+    }
+    Ok(token)
 }
 
 /// A place of a stream: everything up to this revision was seen.

@@ -8,14 +8,13 @@ use tokio::sync::oneshot;
 
 use super::committer::Command;
 use super::error::{Rejected, Violation};
-use super::proposal::{
-    Action, Answer, Draft, Idempotent, ImportFile, ImportOutcome, OnConflict, Proposal, Written,
-};
+use super::proposal::{Action, Answer, Draft, Idempotent, Import, ImportOutcome, Proposal, Written};
 use super::{Error, Registry};
 use crate::diagnostic::Diagnostic;
 use crate::document::{Document, Input};
 use crate::domain::{
-    Caller, Dialect, Digest, Etag, Method, Name, Namespace, Profile, RequestKey, Revision, SourceId, limits,
+    Caller, Dialect, Digest, Etag, Method, Name, Namespace, Profile, RequestKey, Revision, SourceBase,
+    SourceId, limits,
 };
 use crate::validate;
 
@@ -171,25 +170,24 @@ impl Registry {
         self.write(Proposal { caller: caller.clone(), request, validate_only, message, action }).await
     }
 
-    /// Takes in files of a folder, as one commit: at most [`limits::BATCH_OPERATIONS`] of them, each with a name
-    /// of its own, together at most [`limits::BATCH_BYTES`]. One outcome a file, in order.
-    #[tracing::instrument(level = "debug", skip_all, fields(%namespace, files = files.len()), err(level = "debug"))]
-    pub async fn import(
-        &self,
-        caller: &Caller,
-        source: SourceId,
-        namespace: Namespace,
-        files: Vec<ImportFile>,
-        on_conflict: OnConflict,
-    ) -> Result<Vec<ImportOutcome>, Error> {
-        let action = Action::Import { source, namespace, files, on_conflict };
-        let caller = caller.clone();
+    /// Takes in what a folder brings, as one commit. One outcome a file, in order, then one for each name whose
+    /// file is gone.
+    #[tracing::instrument(level = "debug", skip_all, fields(namespace = %import.namespace, files = import.files.len(), gone = import.gone.len()), err(level = "debug"))]
+    pub async fn import(&self, caller: &Caller, import: Import) -> Result<Vec<ImportOutcome>, Error> {
+        let (caller, action) = (caller.clone(), Action::Import(import));
         let proposal =
             Proposal { caller, request: None, validate_only: false, message: String::new(), action };
         match self.propose(proposal).await? {
             (Answer::Imported(outcomes), _) => Ok(outcomes),
             (Answer::Written(_), _) => Err(wrong_answer()),
         }
+    }
+
+    /// Everything that a folder brought and that was not forgotten since, by namespace and name.
+    #[tracing::instrument(level = "debug", skip_all, fields(%source), err(level = "debug"))]
+    pub async fn bases(&self, source: &SourceId) -> Result<Vec<SourceBase>, Error> {
+        let source = source.clone();
+        self.blocking(move |store| store.bases(&source)).await
     }
 
     async fn write(&self, proposal: Proposal) -> Result<WriteDone, Error> {

@@ -1,5 +1,6 @@
 //! Which files of a folder are persona files: never outside the folder, never twice, in path order.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use ignore::WalkBuilder;
 pub struct Found {
     /// Persona files, sorted.
     pub files: Vec<PathBuf>,
+    /// Folders that were walked, the root included.
+    pub dirs: Vec<PathBuf>,
     /// Files beside personas that are none, such as a README.
     pub skipped: usize,
     /// Places that could not be looked at, and why.
@@ -36,16 +39,18 @@ const NOT_IN_CAPITALS: &[&str] = &[
     "MAINTAINERS",
 ];
 
-/// Walks a folder, hidden places such as `.claude/agents` included; what git ignores is left out.
+/// Walks a folder, hidden places such as `.claude/agents` included; what git ignores is left out. A root that is not
+/// there is an error of the walk.
 #[must_use]
 pub fn walk(root: &Path) -> Found {
     let mut found = Found::default();
     let inside = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+    let mut links = Vec::new();
     let walk = WalkBuilder::new(root)
         .hidden(false)
         .require_git(false)
         .follow_links(false)
-        .filter_entry(|entry| entry.file_name() != ".git" && entry.file_name() != "node_modules")
+        .filter_entry(|entry| entry.depth() == 0 || !is_private(&entry.file_name().to_string_lossy()))
         .build();
     for entry in walk {
         let entry = match entry {
@@ -56,29 +61,52 @@ pub fn walk(root: &Path) -> Found {
             }
         };
         let path = entry.path();
-        if !is_markdown(path) || entry.file_type().is_none_or(|kind| kind.is_dir()) {
-            continue;
+        // The root may itself be a link to a folder.
+        let kind = entry.file_type();
+        if kind.is_some_and(|kind| kind.is_dir()) || entry.depth() == 0 {
+            found.dirs.push(entry.into_path());
+        } else if is_markdown(path) {
+            match kind {
+                _ if is_beside(path) => found.skipped += 1,
+                Some(kind) if kind.is_file() => found.files.push(entry.into_path()),
+                Some(kind) if kind.is_symlink() => links.push(entry.into_path()),
+                // Pipes and devices are not read.
+                _ => found.skipped += 1,
+            }
         }
-        if is_beside(path) {
-            found.skipped += 1;
-            continue;
-        }
-        match is_file_inside(path, &inside) {
-            Ok(true) => found.files.push(entry.into_path()),
-            Ok(false) => found.skipped += 1,
-            Err(error) => found.errors.push((path.to_owned(), error.to_string())),
+    }
+    links.sort();
+    let mut reached: BTreeSet<PathBuf> = BTreeSet::new();
+    if !links.is_empty() {
+        let inner = found.files.iter().filter_map(|path| path.strip_prefix(root).ok());
+        reached.extend(inner.map(|path| inside.join(path)));
+    }
+    for link in links {
+        match file_inside(&link, &inside) {
+            Ok(file) => match file.is_some_and(|file| reached.insert(file)) {
+                true => found.files.push(link),
+                false => found.skipped += 1,
+            },
+            Err(error) => found.errors.push((link, error.to_string())),
         }
     }
     found.files.sort();
     found
 }
 
-/// A regular file, by itself or through a link that stays inside the folder. Pipes and devices are not read.
-fn is_file_inside(path: &Path, inside: &Path) -> io::Result<bool> {
-    Ok(fs::canonicalize(path)?.starts_with(inside) && fs::metadata(path)?.is_file())
+/// Entries that hold no personas of the folder: of git, of package managers, locks of an editor, and the versions of
+/// itself that a mounted volume keeps in folders such as `..2026_01_31`, which its links reach.
+fn is_private(name: &str) -> bool {
+    name == ".git" || name == "node_modules" || name.starts_with(".#") || name.starts_with("..")
 }
 
-fn is_markdown(path: &Path) -> bool {
+/// The regular file behind a link, when it lies inside the folder.
+fn file_inside(link: &Path, inside: &Path) -> io::Result<Option<PathBuf>> {
+    let file = fs::canonicalize(link)?;
+    Ok((file.starts_with(inside) && fs::metadata(&file)?.is_file()).then_some(file))
+}
+
+pub(super) fn is_markdown(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     ["md", "mdc", "markdown"].iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
@@ -128,7 +156,28 @@ mod tests {
         symlink("nowhere.md", root.path().join("d.md")).unwrap();
         let found = walk(root.path());
         let names: Vec<_> = found.files.iter().map(|path| path.file_name().unwrap().to_owned()).collect();
-        assert_eq!(names, ["a.md", "c.md"]);
-        assert_eq!((found.skipped, found.errors.len()), (1, 1));
+        assert_eq!(names, ["a.md"], "the other way to it is the same file");
+        assert_eq!((found.skipped, found.errors.len()), (2, 1));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_mounted_volume_that_changes_by_one_link_is_read_through_its_links() {
+        use std::os::unix::fs::symlink;
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("..2026_01_31")).unwrap();
+        fs::write(root.path().join("..2026_01_31/a.md"), "x").unwrap();
+        symlink("..2026_01_31", root.path().join("..data")).unwrap();
+        symlink("..data/a.md", root.path().join("a.md")).unwrap();
+        let found = walk(root.path());
+        assert_eq!(found.files, [root.path().join("a.md")]);
+        assert_eq!((found.skipped, found.errors.len(), found.dirs.len()), (0, 0, 1));
+    }
+
+    #[test]
+    fn a_root_that_is_not_there_is_an_error() {
+        let root = tempfile::tempdir().unwrap();
+        let found = walk(&root.path().join("nowhere"));
+        assert_eq!((found.files.len(), found.errors.len()), (0, 1));
     }
 }

@@ -8,7 +8,7 @@ use prost::Message;
 use super::rows::{AppliedRow, HeadRow, LogChangeRow, LogRow, Row, RowKind};
 use super::sled::{Table, Write};
 use super::{Applied, Head, Store, StoreError, keys};
-use crate::domain::{Change, Commit, Digest, RequestKey, StoreId, Timestamp};
+use crate::domain::{Change, Commit, RequestKey, StoreId, Timestamp};
 use crate::record;
 
 /// Writes collected for a group, table by table: documents before rows before heads, so that whoever sees a
@@ -124,8 +124,10 @@ impl Group {
         }
         for base in &commit.bases {
             let key = keys::base(&base.source, &base.namespace, &base.name);
-            let Digest(digest) = base.digest;
-            self.bases.push(Write::Set(Table::Bases, key, digest.to_vec()));
+            self.bases.push(match base.brought {
+                Some(_) => Write::Set(Table::Bases, key, record::encode_base(base)),
+                None => Write::Remove(Table::Bases, key),
+            });
         }
     }
 }

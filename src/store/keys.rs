@@ -62,9 +62,15 @@ pub(super) fn expiry_prefix(time: Timestamp) -> [u8; 8] {
 
 /// `source 00 namespace 00 name`: what a folder last brought.
 pub(super) fn base(source: &SourceId, namespace: &Namespace, name: &Name) -> Vec<u8> {
+    let mut key = bases(source);
+    key.extend_from_slice(&persona(namespace, name));
+    key
+}
+
+/// `source 00`: what the keys of all that a folder brought begin with.
+pub(super) fn bases(source: &SourceId) -> Vec<u8> {
     let mut key = source.as_str().as_bytes().to_vec();
     key.push(0);
-    key.extend_from_slice(&persona(namespace, name));
     key
 }
 
@@ -85,6 +91,13 @@ pub(super) fn parse_persona(key: &[u8]) -> Option<(Namespace, Name)> {
     let text = std::str::from_utf8(key).ok()?;
     let (namespace, name) = text.split_once('\0')?;
     Some((namespace.parse().ok()?, name.parse().ok()?))
+}
+
+/// Folder, namespace and name of a base's key. A folder's identity may hold anything but NUL.
+pub(super) fn parse_base(key: &[u8]) -> Option<(SourceId, Namespace, Name)> {
+    let (source, persona) = std::str::from_utf8(key).ok()?.split_once('\0')?;
+    let (namespace, name) = parse_persona(persona.as_bytes())?;
+    Some((SourceId::new(source), namespace, name))
 }
 
 #[cfg(test)]

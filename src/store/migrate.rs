@@ -2,14 +2,23 @@
 //!
 //! A step is recorded after it is done. A crash in between runs it again, which its idempotence makes harmless.
 
+use std::ops::Bound::Unbounded;
+
 use super::sled::{Table, Write};
-use super::{Store, StoreError};
+use super::{Store, StoreError, keys};
+use crate::domain::{Brought, Digest, Origin, Persona, SourceBase, Version, View};
+use crate::record;
 
 /// The schema that this program writes.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// The steps known to this program, in order; the first leads from schema 1 to 2.
-pub const STEPS: &[Step] = &[];
+pub const STEPS: &[Step] = &[Step {
+    to: 2,
+    name: "bases say which file brought them",
+    up: bases_as_records,
+    down: bases_as_digests,
+}];
 
 const KEY: &[u8] = b"schema";
 
@@ -82,6 +91,55 @@ pub fn migrate(store: &Store, steps: &[Step], wanted: u32) -> Result<Vec<&'stati
         done.push(step.name);
     }
     Ok(done)
+}
+
+/// Values of `bases` from a digest alone to a record. Path and creation are read off the live version, where the
+/// folder brought it; else they are not known, which keeps the persona from being pruned.
+fn bases_as_records(store: &Store) -> Result<(), StoreError> {
+    store.rewrite_bases(|base, value| {
+        let Ok(digest) = value.try_into() else { return Ok(None) };
+        let (path, created) = store.brought_by(base)?.unwrap_or_default();
+        let brought = Some(Brought { digest: Digest(digest), path, created });
+        Ok(Some(record::encode_base(&SourceBase { brought, ..base.clone() })))
+    })
+}
+
+/// The way back.
+fn bases_as_digests(store: &Store) -> Result<(), StoreError> {
+    store.rewrite_bases(|_, value| match value.len() {
+        DIGEST_BYTES => Ok(None),
+        _ => Ok(record::decode_base(value).ok().and_then(|base| base.brought).map(|it| it.digest.0.to_vec())),
+    })
+}
+
+const DIGEST_BYTES: usize = 32;
+
+impl Store {
+    /// Writes every base anew for which there is a new value.
+    fn rewrite_bases(
+        &self,
+        mut anew: impl FnMut(&SourceBase, &[u8]) -> Result<Option<Vec<u8>>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut writes = Vec::new();
+        self.tables.walk(Table::Bases, Unbounded, Unbounded, |key, value| {
+            let (source, namespace, name) =
+                keys::parse_base(key).ok_or_else(|| StoreError::damaged(key, "no base's key"))?;
+            let base = SourceBase { source, namespace, name, brought: None };
+            writes.extend(anew(&base, &value)?.map(|value| Write::Set(Table::Bases, key.to_vec(), value)));
+            Ok(true)
+        })?;
+        self.tables.write(writes)
+    }
+
+    /// The path that the folder brought the live version from, and whether that version was the first.
+    fn brought_by(&self, base: &SourceBase) -> Result<Option<(String, bool)>, StoreError> {
+        let Some(head) = self.head(&base.namespace, &base.name)? else { return Ok(None) };
+        let live = self.row(&base.namespace, &base.name, head.revision, View::Basic)?;
+        Ok(live.and_then(|Persona { origin, version, .. }| match origin {
+            Origin::File { source, path } if source == base.source => Some((path, version == Version(1))),
+            _ => None,
+        }))
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use super::rows::{self, AppliedRow, HeadRow, LogRow, Row, RowKind};
 use super::sled::Table;
 use super::{Applied, Head, Store, StoreError, keys};
 use crate::domain::{
-    Digest, Name, Namespace, Persona, RequestKey, RequestRecord, Revision, SourceId, Timestamp, Version, View,
+    Brought, Name, Namespace, Persona, RequestKey, RequestRecord, Revision, SourceBase, SourceId, Timestamp,
+    Version, View,
 };
 use crate::record;
 
@@ -251,9 +252,27 @@ impl Store {
         source: &SourceId,
         namespace: &Namespace,
         name: &Name,
-    ) -> Result<Option<Digest>, StoreError> {
+    ) -> Result<Option<Brought>, StoreError> {
         let key = keys::base(source, namespace, name);
-        self.tables.get(Table::Bases, &key)?.map(|value| rows::digest(&key, &value)).transpose()
+        let Some(value) = self.tables.get(Table::Bases, &key)? else { return Ok(None) };
+        Ok(record::decode_base(&value).map_err(StoreError::record(&key))?.brought)
+    }
+
+    /// Everything that a folder brought, by namespace and name.
+    pub fn bases(&self, source: &SourceId) -> Result<Vec<SourceBase>, StoreError> {
+        let prefix = keys::bases(source);
+        let end = keys::successor(&prefix);
+        let mut bases = Vec::new();
+        self.tables.walk(
+            Table::Bases,
+            Included(&prefix),
+            end.as_deref().map_or(Unbounded, Excluded),
+            |key, value| {
+                bases.push(record::decode_base(&value).map_err(StoreError::record(key))?);
+                Ok(true)
+            },
+        )?;
+        Ok(bases)
     }
 }
 

@@ -1,4 +1,5 @@
-//! The values of every table: private protobuf structs, drawn field by field in `docs/storage.md`.
+//! The values of every table: private protobuf structs, drawn field by field in `docs/storage.md`. Values of `Requests`
+//! and `Bases` are the records of `record`; those of `Expiry` are empty.
 
 use bytes::Bytes;
 use prost::Message;
@@ -135,11 +136,6 @@ impl AppliedRow {
             row.store_id.try_into().map_err(|_| StoreError::damaged(key, "a store id of odd size"))?;
         Ok(Applied { store_id: StoreId(store_id), sequence: Sequence(row.sequence) })
     }
-}
-
-/// A value of `Requests` is the request's record; of `Expiry` nothing; of `Bases` 32 bytes of digest.
-pub(super) fn digest(key: &[u8], value: &[u8]) -> Result<Digest, StoreError> {
-    value.try_into().map(Digest).map_err(|_| StoreError::damaged(key, "a digest of odd size"))
 }
 
 /// Revision in a value of `Versions`.

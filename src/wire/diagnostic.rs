@@ -1,7 +1,7 @@
 //! Diagnostics, from the domain to the wire, with lines and columns counted in the submitted bytes.
 
 use super::pb;
-use crate::diagnostic::{Applicability, Diagnostic, LineIndex, Severity, Span};
+use crate::diagnostic::{Applicability, Diagnostic, LineIndex, Places, Position, Severity, Span};
 
 /// Diagnostics of one document.
 #[must_use]
@@ -10,12 +10,18 @@ pub fn diagnostics(found: &[Diagnostic], content: &[u8]) -> Vec<pb::Diagnostic> 
         return Vec::new();
     }
     let lines = LineIndex::new(content);
-    found.iter().map(|one| diagnostic(one, &lines)).collect()
+    found.iter().map(|one| diagnostic(one, &|offset| lines.position(offset))).collect()
 }
 
-fn diagnostic(found: &Diagnostic, lines: &LineIndex<'_>) -> pb::Diagnostic {
+/// Diagnostics of a document that is no longer at hand.
+#[must_use]
+pub fn diagnostics_at(found: &[Diagnostic], places: &Places) -> Vec<pb::Diagnostic> {
+    found.iter().map(|one| diagnostic(one, &|offset| places.position(offset))).collect()
+}
+
+fn diagnostic(found: &Diagnostic, place: &dyn Fn(usize) -> Position) -> pb::Diagnostic {
     let labels = found.labels.iter().map(|label| pb::diagnostic::Label {
-        span: Some(span(label.span, lines)),
+        span: Some(span(label.span, place)),
         message: label.message.clone(),
     });
     let fixes = found.fixes.iter().map(|fix| pb::Fix {
@@ -24,7 +30,7 @@ fn diagnostic(found: &Diagnostic, lines: &LineIndex<'_>) -> pb::Diagnostic {
         edits: fix
             .edits
             .iter()
-            .map(|edit| pb::fix::Edit { span: Some(span(edit.span, lines)), text: edit.text.clone() })
+            .map(|edit| pb::fix::Edit { span: Some(span(edit.span, place)), text: edit.text.clone() })
             .collect(),
     });
     pb::Diagnostic {
@@ -32,7 +38,7 @@ fn diagnostic(found: &Diagnostic, lines: &LineIndex<'_>) -> pb::Diagnostic {
         name: found.code.name().to_owned(),
         severity: severity(found.severity).into(),
         message: found.message.clone(),
-        span: Some(span(found.span, lines)),
+        span: Some(span(found.span, place)),
         labels: labels.collect(),
         help: found.help.clone().unwrap_or_default(),
         fixes: fixes.collect(),
@@ -41,8 +47,8 @@ fn diagnostic(found: &Diagnostic, lines: &LineIndex<'_>) -> pb::Diagnostic {
     }
 }
 
-fn span(span: Span, lines: &LineIndex<'_>) -> pb::Span {
-    let (start, end) = (lines.position(span.start), lines.position(span.end));
+fn span(span: Span, place: &dyn Fn(usize) -> Position) -> pb::Span {
+    let (start, end) = (place(span.start), place(span.end));
     let int = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     pb::Span {
         start: i32::try_from(span.start).unwrap_or(i32::MAX),

@@ -3,7 +3,7 @@
 mod diagnostic;
 mod persona;
 
-pub use diagnostic::diagnostics;
+pub use diagnostic::{diagnostics, diagnostics_at};
 pub use persona::{
     dialect, dialect_reason, header, number, persona, profile, read_dialect, read_profile, timestamp,
 };

@@ -2,13 +2,13 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use persona_registry::domain::ManualClock;
 use persona_registry::domain::Timestamp;
 use persona_registry::registry::Registry;
-use persona_registry::server::{self, Options, Ready, ServeError};
+use persona_registry::server::{self, News, Options, ServeError};
 use persona_registry::wire::pb::admin_service_client::AdminServiceClient;
 use persona_registry::wire::pb::persona_service_client::PersonaServiceClient;
 use persona_registry::wire::pb::{self, ErrorReason};
@@ -63,7 +63,14 @@ impl Server {
             // A dropped handle stops the server too.
             drop(stopped.await);
         };
-        let tell = |told: Ready| drop(ready.send((told.address, told.registry)));
+        let ready = Arc::new(Mutex::new(Some(ready)));
+        let tell = move |news: News| {
+            if let News::Ready(told) = news
+                && let Some(ready) = ready.lock().unwrap().take()
+            {
+                drop(ready.send((told.address, told.registry)));
+            }
+        };
         let task = tokio::spawn(server::run(listener, options.clone(), shutdown, tell));
         let Ok((address, registry)) = is_ready.await else {
             let failed = task.await.unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use persona_registry::domain::Caller;
-use persona_registry::registry::{self, ImportFile, OnConflict, Validate};
+use persona_registry::registry::{self, Import, ImportFile, OnConflict, Validate};
 use persona_registry::wire::pb;
 use persona_registry::wire::pb::persona_change::Type;
 use persona_registry::wire::pb::persona_service_client::PersonaServiceClient;
@@ -119,8 +119,13 @@ pub async fn import(server: &Server, folder: &str, documents: &[(String, Vec<u8>
         ImportFile { path: format!("{name}.md"), draft: draft.into() }
     });
     let caller = Caller::internal("tests", "import");
-    let (source, files) = (persona_registry::domain::SourceId::new(folder), files.collect());
-    let namespace = "default".parse().unwrap();
-    server.registry.import(&caller, source, namespace, files, OnConflict::FileWins).await.unwrap();
+    let import = Import {
+        source: persona_registry::domain::SourceId::new(folder),
+        namespace: "default".parse().unwrap(),
+        files: files.collect(),
+        gone: Vec::new(),
+        on_conflict: OnConflict::FileWins,
+    };
+    server.registry.import(&caller, import).await.unwrap();
     i64::try_from(server.registry.head().0).unwrap()
 }

@@ -47,6 +47,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper", &["src/edge/", "src/server.rs"]),
     ("tower", &["src/edge/", "src/grpc/"]),
     ("ignore", &["src/seed/"]),
+    ("notify", &["src/seed/changes.rs"]),
     ("rustix", &["src/store/dir.rs", "src/cli/output.rs"]),
     ("directories", &["src/cli/"]),
     ("clap", &["src/cli/", "src/main.rs"]),

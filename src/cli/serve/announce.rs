@@ -6,8 +6,9 @@ use std::path::Path;
 use crate::cli::Output;
 use crate::cli::output::printable;
 use crate::client::DEFAULT_PORT;
-use crate::diagnostic::{Diagnostic, LineIndex};
-use crate::seed::{Reason, Refused, Report, Source};
+use crate::domain::Name;
+use crate::registry::ImportOutcome;
+use crate::seed::{Progress, Reason, Refused, Report, Source};
 use crate::server::Ready;
 
 /// One screen: what is served, what was refused, and what to try.
@@ -64,9 +65,10 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 fn seeded(source: &Source, report: &Report, out: &mut Output) {
-    let Report { created, updated, unchanged, skipped, refused } = report;
+    let Report { created, updated, unchanged, skipped, deleted, kept, refused, .. } = report;
+    let gone = if *deleted > 0 { format!(", {deleted} deleted") } else { String::new() };
     out.say(&format!(
-        "  folder    {} → {}: {created} new, {updated} updated, {unchanged} unchanged, {} refused, {skipped} passed over",
+        "  folder    {} → {}: {created} new, {updated} updated, {unchanged} unchanged{gone}, {} refused, {skipped} passed over",
         source.dir.display(),
         source.namespace,
         refused.len(),
@@ -75,36 +77,90 @@ fn seeded(source: &Source, report: &Report, out: &mut Output) {
         tell_refused(refused, out);
     }
     if refused.len() > SHOWN {
+        out.note(&format!("{} more were refused; `persona refused` tells all", refused.len() - SHOWN));
+    }
+    if let Some(problem) = &report.problem {
+        out.warning(&format!("{}: {problem}", source.dir.display()));
+    } else if !kept.is_empty() {
         out.note(&format!(
-            "{} more were refused; `persona validate {}` tells all",
-            refused.len() - SHOWN,
-            source.dir.display()
+            "{} without a file now: {}; `--prune` deletes what a folder created and nobody changed since",
+            count(kept.len() as u64, "persona"),
+            some(kept),
         ));
     }
 }
 
 /// Refused files told on the screen.
 const SHOWN: usize = 20;
+/// Names told in one line.
+const NAMED: usize = 5;
+
+fn some(names: &[Name]) -> String {
+    let shown: Vec<_> = names.iter().take(NAMED).map(Name::as_str).collect();
+    let more = if names.len() > NAMED { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
 
 fn tell_refused(refused: &Refused, out: &mut Output) {
     let path = printable(&refused.path.to_string_lossy());
     match &refused.reason {
-        Reason::Findings { diagnostics, content } => {
-            let lines = LineIndex::new(content);
-            for found in diagnostics.iter().filter(|found| Diagnostic::blocks_storing(found)) {
-                let at = lines.position(found.span.start);
-                out.error(found.code.as_str(), &format!("{path}:{}:{}: {}", at.line, at.column, found.message));
+        Reason::Findings { diagnostics, places } => {
+            for found in diagnostics.iter().filter(|found| found.blocks_storing()) {
+                let at = places.position(found.span.start);
+                out.error(
+                    found.code.as_str(),
+                    &format!("{path}:{}:{}: {}", at.line, at.column, found.message),
+                );
             }
         }
-        Reason::Duplicate { name, first } => {
-            out.error("", &format!("{path}: {} is called {name} too, and was taken; rename one", first.display()));
+        _ => out.error("", &format!("{path}: {}", refused.message())),
+    }
+}
+
+/// What happened in a followed folder, a line each. Nothing where the log tells it.
+pub(super) fn followed(source: &Source, report: &Report, out: &mut Output) {
+    if !out.has_reader() {
+        return;
+    }
+    for (name, outcome) in report.changes.iter().take(SHOWN) {
+        let did = match outcome {
+            ImportOutcome::Created => "created",
+            ImportOutcome::Deleted => "deleted",
+            _ => "updated",
+        };
+        out.say(&format!("{did} {}/{name} from {}", source.namespace, source.dir.display()));
+    }
+    if report.changes.len() > SHOWN {
+        out.say(&format!("… and {} more", report.changes.len() - SHOWN));
+    }
+    let new = report.newly_refused.iter().filter_map(|at| report.refused.get(*at));
+    for refused in new.take(SHOWN) {
+        tell_refused(refused, out);
+    }
+    for path in report.mended.iter().take(SHOWN) {
+        out.say(&format!("no longer refused: {}", printable(&path.to_string_lossy())));
+    }
+    if let (true, Some(problem)) = (report.problem_is_new, &report.problem) {
+        out.warning(&format!("{}: {problem}", source.dir.display()));
+    }
+}
+
+/// A bar on the terminal while a folder is taken in; nothing in a pipe.
+#[derive(Default)]
+pub(super) struct Bar(Option<indicatif::ProgressBar>);
+
+impl Bar {
+    pub(super) fn show(&mut self, source: &Source, progress: Progress) {
+        let bar = self.0.get_or_insert_with(|| indicatif::ProgressBar::new(progress.total as u64));
+        bar.set_length(progress.total as u64);
+        bar.set_message(format!("taking in {}", source.dir.display()));
+        bar.set_position(progress.done as u64);
+    }
+
+    pub(super) fn clear(&mut self) {
+        if let Some(bar) = self.0.take() {
+            bar.finish_and_clear();
         }
-        Reason::Conflict { name } => out.error(
-            "",
-            &format!("{path}: {name} was changed in the registry since this file last brought it; both are kept as they are"),
-        ),
-        Reason::Unreadable(problem) => out.error("", &format!("{path}: {problem}")),
-        Reason::Registry(error) => out.error("", &format!("{path}: {error}")),
     }
 }
 

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
-use self::announce::announce;
+use self::announce::{Bar, announce, followed};
 use super::{Failure, Outcome, Output, logging};
 use crate::domain::{Digest, Namespace, limits};
 use crate::journal::{self, Durability};
 use crate::seed::Source;
-use crate::server::{self, Ready};
+use crate::server::{self, News};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -87,6 +87,9 @@ fn parse_source(text: &str) -> Result<Source, String> {
     Ok(Source { namespace, dir: dir.into() })
 }
 
+/// News that wait for the terminal.
+const NEWS: usize = 1024;
+
 pub(crate) async fn run(args: Args, out: &mut Output) -> Result<Outcome, Failure> {
     logging::start(args.log_format.as_deref());
     let options = options(&args)?;
@@ -100,12 +103,32 @@ pub(crate) async fn run(args: Args, out: &mut Output) -> Result<Outcome, Failure
         ),
         source,
     })?;
-    let ready = |ready: Ready| {
-        // Whoever starts the server from a script reads the address here; a closed stdout is no reason to stop.
-        drop(out.line(&format!("listening on {}", ready.address)));
-        announce(&ready, &data_dir, out);
+    let (news, mut heard) = mpsc::channel(NEWS);
+    let tell = move |told: News| {
+        // A terminal that takes nothing must not hold the server up: what does not fit is in the log. Progress, which is
+        // told most often, leaves room for the rest.
+        if !matches!(told, News::Seeding(..)) || news.capacity() > NEWS / 2 {
+            drop(news.try_send(told));
+        }
     };
-    let served = server::run(listener, options, stop, ready).await;
+    let talk = async {
+        let mut bar = Bar::default();
+        while let Some(told) = heard.recv().await {
+            match told {
+                News::Seeding(source, progress) => bar.show(&source, progress),
+                News::Ready(ready) => {
+                    bar.clear();
+                    // Whoever starts the server from a script reads the address here; a closed stdout is no reason
+                    // to stop.
+                    drop(out.line(&format!("listening on {}", ready.address)));
+                    announce(&ready, &data_dir, out);
+                }
+                News::Followed(source, report) => followed(&source, &report, out),
+            }
+        }
+        bar.clear();
+    };
+    let (served, ()) = tokio::join!(server::run(listener, options, stop, tell), talk);
     served.map_err(|error| Failure::Server(Box::new(error)))?;
     Ok(Outcome::Done)
 }

@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{Caller, Persona, SourceId, View};
-    use crate::registry::{ImportFile, OnConflict, Options, Registry, Start, Validate, WatchRequest};
+    use crate::registry::{Import, ImportFile, OnConflict, Options, Registry, Start, Validate, WatchRequest};
     use crate::registry::{draft_of, examine};
 
     /// Brings 40 documents as one commit.
@@ -136,10 +136,14 @@ mod tests {
             let (draft, _) = draft_of(content, examine(&request).unwrap()).unwrap();
             ImportFile { path: format!("{name}.md"), draft: draft.into() }
         });
-        let (source, namespace, files) =
-            (SourceId::new("folder"), "default".parse().unwrap(), files.collect());
-        let caller = Caller::internal("tests", "import");
-        registry.import(&caller, source, namespace, files, OnConflict::Report).await.unwrap();
+        let import = Import {
+            source: SourceId::new("folder"),
+            namespace: "default".parse().unwrap(),
+            files: files.collect(),
+            gone: Vec::new(),
+            on_conflict: OnConflict::Report,
+        };
+        registry.import(&Caller::internal("tests", "import"), import).await.unwrap();
     }
 
     fn watch(registry: &Registry, mode: Mode) -> Watch {

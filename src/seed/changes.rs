@@ -1,0 +1,183 @@
+//! What the system tells about changes below a folder: whether it is worth a look, and which files are being written.
+
+use std::collections::{BTreeSet, HashMap};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use notify::event::{AccessKind, AccessMode, CreateKind, EventKind, ModifyKind, RemoveKind};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::Notify;
+use tokio::time::{Duration, Instant};
+
+use super::walk::is_markdown;
+
+/// Files that are watched for the end of their writing, at most: further ones are read as they are.
+const WRITING: usize = 4096;
+
+#[derive(Default)]
+struct Told {
+    changed: Notify,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// When something worth a look was last told.
+    last: Option<Instant>,
+    /// Files that were written to and not closed since, with the moment they were last written to.
+    writing: HashMap<PathBuf, Instant>,
+}
+
+/// The watch over a folder and all folders in it.
+pub(super) struct Changes {
+    told: Arc<Told>,
+    watcher: Option<RecommendedWatcher>,
+    /// Folders that are watched, each with what tells it from another one of its name.
+    watched: HashMap<PathBuf, (u64, u64)>,
+    /// Why not all of them are.
+    pub problem: Option<String>,
+}
+
+impl Changes {
+    pub(super) fn new() -> Self {
+        let told = Arc::new(Told::default());
+        let hear = Arc::clone(&told);
+        let watcher = notify::recommended_watcher(move |event| hear.take(event));
+        let problem = watcher.as_ref().err().map(ToString::to_string);
+        Self { told, watcher: watcher.ok(), watched: HashMap::new(), problem }
+    }
+
+    /// Watches these folders and no others; tells whether any of them is new, so that what happened in it before has
+    /// to be looked for. Blocks for a moment.
+    pub(super) fn watch(&mut self, dirs: &[PathBuf]) -> bool {
+        let Some(watcher) = &mut self.watcher else { return false };
+        let now: HashMap<_, _> =
+            dirs.iter().filter_map(|dir| identity(dir).map(|identity| (dir.clone(), identity))).collect();
+        let stale: Vec<_> =
+            self.watched.iter().filter(|(dir, identity)| now.get(*dir) != Some(identity)).collect();
+        for (dir, _) in stale {
+            // It ended by itself when the folder went.
+            drop(watcher.unwatch(dir));
+        }
+        self.watched.retain(|dir, identity| now.get(dir) == Some(identity));
+        let mut new = false;
+        self.problem = None;
+        for (dir, identity) in now {
+            if self.watched.contains_key(&dir) {
+                continue;
+            }
+            match watcher.watch(&dir, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    self.watched.insert(dir, identity);
+                    new = true;
+                }
+                Err(error) => self.problem = Some(format!("{} is not watched: {error}", dir.display())),
+            }
+        }
+        new
+    }
+
+    /// Whether another folder lies where this one did, or none where there was one.
+    pub(super) fn was_replaced(&self, root: &Path) -> bool {
+        // What is not watched is looked through regularly.
+        self.watcher.is_some() && self.problem.is_none() && identity(root).as_ref() != self.watched.get(root)
+    }
+
+    /// Waits for the next change that is worth a look.
+    pub(super) async fn changed(&self) {
+        self.told.changed.notified().await;
+    }
+
+    /// Waits until nothing was told for a while, or for as long as `patience`.
+    pub(super) async fn quiet(&self, quiet: Duration, patience: Duration) {
+        let end = Instant::now() + patience;
+        loop {
+            let last = self.told.lock().last.unwrap_or_else(Instant::now);
+            let calm = (last + quiet).min(end);
+            if Instant::now() >= calm {
+                return;
+            }
+            tokio::time::sleep_until(calm).await;
+        }
+    }
+
+    /// Files that somebody wrote to within this time and did not close.
+    pub(super) fn writing(&self, within: Duration) -> BTreeSet<PathBuf> {
+        let mut state = self.told.lock();
+        state.writing.retain(|_, last| last.elapsed() < within);
+        state.writing.keys().cloned().collect()
+    }
+}
+
+impl Told {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, event: notify::Result<notify::Event>) {
+        let worth = match event {
+            // Events may have been lost: everything is worth a look.
+            Err(_) => true,
+            Ok(event) if event.need_rescan() => true,
+            Ok(event) => self.note(&event),
+        };
+        if worth {
+            self.lock().last = Some(Instant::now());
+            self.changed.notify_one();
+        }
+    }
+
+    /// Whether an event is worth a look. Our own reading is told too, and what others do beside the personas.
+    fn note(&self, event: &notify::Event) -> bool {
+        let markdown = event.paths.iter().any(|path| is_markdown(path) || is_ignore_file(path));
+        match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
+                self.closed(event);
+                markdown
+            }
+            EventKind::Access(_) => false,
+            EventKind::Create(CreateKind::File)
+            | EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => {
+                self.written(event);
+                markdown
+            }
+            EventKind::Remove(RemoveKind::File) => {
+                self.closed(event);
+                markdown
+            }
+            EventKind::Modify(ModifyKind::Metadata(_)) => markdown,
+            // A name tells nothing about a folder.
+            EventKind::Modify(ModifyKind::Name(_)) => {
+                self.closed(event);
+                true
+            }
+            _ => true,
+        }
+    }
+
+    fn written(&self, event: &notify::Event) {
+        let mut state = self.lock();
+        for path in event.paths.iter().filter(|path| is_markdown(path)) {
+            if state.writing.len() < WRITING {
+                state.writing.insert(path.clone(), Instant::now());
+            }
+        }
+    }
+
+    fn closed(&self, event: &notify::Event) {
+        let mut state = self.lock();
+        for path in &event.paths {
+            state.writing.remove(path);
+        }
+    }
+}
+
+fn is_ignore_file(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == ".gitignore" || name == ".ignore")
+}
+
+/// Device and inode.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir).map(|meta| (meta.dev(), meta.ino()))
+}

@@ -1,0 +1,137 @@
+//! One file: whether it changed since it was last looked at, and what is in it now.
+
+use std::fs::{File, Metadata};
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::report::Reason;
+use crate::diagnostic::Places;
+use crate::domain::{Digest, Name, Timestamp, limits};
+use crate::registry::{self, Draft, Error, Validate};
+
+/// What tells a file that was written to from one that was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    /// Seconds and nanoseconds of the last change to its content, then to anything about it.
+    times: [i64; 4],
+}
+
+impl Stamp {
+    fn of(meta: &Metadata) -> Self {
+        let times = [meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()];
+        Self { device: meta.dev(), inode: meta.ino(), size: meta.size(), times }
+    }
+
+    /// Whether a change right after this may have left the same stamp: file systems count time in steps.
+    fn is_shaky(&self, now: Timestamp) -> bool {
+        let [seconds, ..] = self.times;
+        now.0.div_euclid(1_000_000).saturating_sub(seconds) < 2
+    }
+}
+
+/// A file as it was last read.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    /// None when it must be read again however it looks.
+    stamp: Option<Stamp>,
+    /// Digest of what was read.
+    pub digest: Option<Digest>,
+    pub state: State,
+}
+
+/// What is in a file.
+#[derive(Debug, Clone)]
+pub(super) enum State {
+    /// A persona, by this name.
+    Storable(Name),
+    /// Nothing that can be stored.
+    Refused(Option<Name>, Reason),
+}
+
+/// What a look at a file brought.
+pub(super) enum Look {
+    /// Nothing new.
+    Same,
+    /// It was read. The draft is there when it can be stored.
+    Read(Known, Option<Arc<Draft>>),
+}
+
+/// A file to look at, with what is known of it.
+pub(super) struct Job {
+    pub path: PathBuf,
+    pub relative: String,
+    pub known: Option<Known>,
+}
+
+impl Job {
+    /// Looks at the file, and reads it unless it surely is what it was.
+    pub(super) fn look(&self, now: Timestamp) -> Look {
+        let meta = std::fs::metadata(&self.path);
+        let stamp = meta.as_ref().ok().map(Stamp::of);
+        if let (Some(stamp), Some(known)) = (stamp, &self.known)
+            && known.stamp == Some(stamp)
+            && !stamp.is_shaky(now)
+        {
+            return Look::Same;
+        }
+        match read_file(&self.path) {
+            Ok(content) => self.judge(content, stamp),
+            Err(error) => Look::Read(
+                Known {
+                    stamp: None,
+                    digest: None,
+                    state: State::Refused(None, Reason::Unreadable(error.to_string())),
+                },
+                None,
+            ),
+        }
+    }
+
+    fn judge(&self, content: Bytes, stamp: Option<Stamp>) -> Look {
+        let digest = Some(Digest::of(&content));
+        if let Some(known) = &self.known
+            && known.digest == digest
+            && !matches!(known.state, State::Storable(_))
+        {
+            return Look::Read(Known { stamp, ..known.clone() }, None);
+        }
+        let request =
+            Validate { content: content.clone(), path: Some(self.relative.clone()), ..Validate::default() };
+        let examined = registry::examine(&request);
+        let name = examined.as_ref().ok().and_then(|examined| examined.name.clone());
+        match examined.and_then(|examined| registry::draft_of(content, examined)) {
+            Ok((draft, _)) => {
+                let state = State::Storable(draft.name.clone());
+                Look::Read(Known { stamp, digest, state }, Some(Arc::new(draft)))
+            }
+            Err(error) => {
+                let state = State::Refused(name, reason(error));
+                Look::Read(Known { stamp, digest, state }, None)
+            }
+        }
+    }
+}
+
+fn reason(error: Error) -> Reason {
+    match error {
+        Error::PersonaInvalid(rejected) => {
+            let places = Places::of(&rejected.diagnostics, &rejected.content);
+            Reason::Findings { diagnostics: rejected.diagnostics.into(), places }
+        }
+        other => Reason::Registry(other),
+    }
+}
+
+/// One byte over the limit is enough to know that a file is too large.
+fn read_file(path: &Path) -> std::io::Result<Bytes> {
+    let mut content = Vec::new();
+    File::open(path)?.take(limits::DOCUMENT_BYTES as u64 + 1).read_to_end(&mut content)?;
+    Ok(content.into())
+}
