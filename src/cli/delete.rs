@@ -2,9 +2,10 @@
 
 use clap::ValueEnum;
 
-use super::remote::{Remote, explained, request_id, unsettled};
+use super::remote::{Place, Remote, connect, explained, request_id, unsettled};
 use super::{Failure, Outcome, Output, shape};
-use crate::domain::{Etag, Name, Namespace};
+use crate::config::Config;
+use crate::domain::{Etag, Name};
 use crate::wire::pb;
 
 /// Delete a persona; its versions stay readable by number
@@ -14,9 +15,8 @@ pub(crate) struct Args {
     /// Which persona
     name: Name,
 
-    /// Where it lives
-    #[arg(short, long, default_value = "default")]
-    namespace: Namespace,
+    #[command(flatten)]
+    pub(super) place: Place,
 
     /// Delete only if this is still the persona's etag
     #[arg(long)]
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     output: Form,
 
     #[command(flatten)]
-    remote: Remote,
+    pub(super) remote: Remote,
 }
 
 const EXAMPLES: &str = "\
@@ -56,10 +56,10 @@ enum Form {
     Json,
 }
 
-pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
-    let client = args.remote.connect().await?;
+pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
+    let client = connect(config).await?;
     let request = pb::DeletePersonaRequest {
-        namespace: args.namespace.to_string(),
+        namespace: config.namespace.to_string(),
         name: args.name.to_string(),
         etag: args.etag.map(|etag| etag.to_string()).unwrap_or_default(),
         message: args.message.clone(),
@@ -72,7 +72,7 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failur
             return Err(unsettled(error, &request.request_id));
         }
         Err(error) => {
-            return Err(explained(error, &client, args.namespace.as_str(), args.name.as_str()).await);
+            return Err(explained(error, &client, config.namespace.as_str(), args.name.as_str()).await);
         }
     };
     match args.output {

@@ -8,6 +8,7 @@ use tonic::Code;
 use super::Output;
 use super::output::printable;
 use crate::client::{ClientError, Refusal, Violation};
+use crate::config::Problem;
 use crate::wire::pb::ErrorReason;
 
 /// A command did its work.
@@ -30,6 +31,9 @@ pub enum Failure {
     /// The arguments do not make sense together.
     #[error("{0}")]
     Usage(String),
+    /// The configuration is wrong in these places.
+    #[error("the configuration is wrong")]
+    Config(Vec<Problem>),
     /// A file or stream cannot be read or written.
     #[error("{what}: {source}")]
     Io {
@@ -49,6 +53,12 @@ pub enum Failure {
     /// The server failed.
     #[error("{0}")]
     Server(Box<dyn Error + Send + Sync>),
+}
+
+impl From<Vec<Problem>> for Failure {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self::Config(problems)
+    }
 }
 
 impl From<ClientError> for Failure {
@@ -85,7 +95,7 @@ pub(super) fn code(result: &Result<Outcome, Failure>) -> u8 {
         Err(Failure::Client {
             error: ClientError::Unreachable { .. } | ClientError::Incomplete(_), ..
         }) => 2,
-        Err(Failure::Usage(_) | Failure::Io { .. } | Failure::Server(_)) => 2,
+        Err(Failure::Usage(_) | Failure::Config(_) | Failure::Io { .. } | Failure::Server(_)) => 2,
     }
 }
 
@@ -118,6 +128,14 @@ impl Failure {
                 let unreachable = matches!(error, ClientError::Unreachable { .. }).then(|| start.to_owned());
                 if let Some(help) = help.clone().or(unreachable) {
                     out.help(&help);
+                }
+            }
+            Self::Config(problems) => {
+                for problem in problems {
+                    out.error("", &problem.to_string());
+                    if let Some(help) = &problem.help {
+                        out.help(help);
+                    }
                 }
             }
             Self::Usage(_) | Self::Io { .. } | Self::Server(_) => {

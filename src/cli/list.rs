@@ -3,25 +3,25 @@
 use clap::ValueEnum;
 
 use super::output::printable;
-use super::remote::{Remote, Scope};
+use super::remote::{Places, Remote, Scope, connect};
 use super::{Failure, Outcome, Output, shape, table};
 use crate::client::words;
+use crate::config::Config;
 use crate::wire::pb;
 
 /// List personas
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Which namespace; `-` for all
-    #[arg(short, long, value_name = "NS|-", default_value = "default")]
-    namespace: Scope,
+    #[command(flatten)]
+    pub(super) places: Places,
 
     /// What to print
     #[arg(short, long, value_enum, default_value = "table")]
     output: Form,
 
     #[command(flatten)]
-    remote: Remote,
+    pub(super) remote: Remote,
 }
 
 const EXAMPLES: &str = "\
@@ -37,9 +37,10 @@ enum Form {
     Json,
 }
 
-pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
-    let client = args.remote.connect().await?;
-    let personas = client.list(args.namespace.as_str()).await?;
+pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
+    let client = connect(config).await?;
+    let scope = args.places.scope(config);
+    let personas = client.list(scope.as_str()).await?;
     match args.output {
         Form::Json => {
             for persona in personas {
@@ -47,14 +48,14 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failur
             }
         }
         Form::Table if personas.is_empty() => {
-            let place = match &args.namespace {
+            let place = match &scope {
                 Scope::One(namespace) => format!("namespace {namespace}"),
                 Scope::All => "the registry".to_owned(),
             };
             out.say(&format!("no personas in {place}; `persona put FILE` stores one"));
         }
         Form::Table => {
-            for line in lines(&personas, args.namespace == Scope::All, out.width()) {
+            for line in lines(&personas, scope == Scope::All, out.width()) {
                 out.line(&line)?;
             }
         }

@@ -2,6 +2,7 @@
 
 mod delete;
 mod exit;
+mod flags;
 mod get;
 mod list;
 mod logging;
@@ -17,8 +18,11 @@ mod validate;
 mod walk;
 mod watch;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
+use self::flags::Given;
 pub use exit::{Failure, Outcome};
 pub use output::Output;
 
@@ -33,6 +37,10 @@ pub use output::Output;
     after_help = AFTER_HELP
 )]
 pub struct Cli {
+    /// File of settings [default: persona.toml, where this folder has one] [env: PERSONA_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    config: Option<PathBuf>,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -65,20 +73,41 @@ enum Command {
 /// Runs what the command line asks for, tells of a failure on stderr and answers the exit code.
 pub async fn run(cli: Cli) -> u8 {
     let mut out = Output::of_process();
-    let result = match cli.command {
-        Command::Serve(args) => serve::run(args, &mut out).await,
-        Command::Validate(args) => validate::run(&args, &mut out),
-        Command::Get(args) => get::run(&args, &mut out).await,
-        Command::List(args) => list::run(&args, &mut out).await,
-        Command::Put(args) => put::run(&args, &mut out).await,
-        Command::Delete(args) => delete::run(&args, &mut out).await,
-        Command::Watch(args) => watch::run(&args, &mut out).await,
-        Command::Status(args) => status::run(&args, &mut out).await,
-    };
+    let result = dispatch(cli, &mut out).await;
     if let Err(failure) = &result {
         failure.tell(&mut out);
     }
     exit::code(&result)
+}
+
+async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
+    let Cli { config: file, command } = cli;
+    let load = |given: &[Given], serving: bool| flags::load(file, given.concat(), serving);
+    match command {
+        Command::Serve(args) => serve::run(load(&[args.flags.given()], true)?, out).await,
+        Command::Validate(args) => validate::run(&args, out),
+        Command::Get(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            get::run(&args, &config, out).await
+        }
+        Command::List(args) => {
+            let config = load(&[args.remote.given(), args.places.given_one()], false)?;
+            list::run(&args, &config, out).await
+        }
+        Command::Put(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            put::run(&args, &config, out).await
+        }
+        Command::Delete(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            delete::run(&args, &config, out).await
+        }
+        Command::Watch(args) => {
+            let config = load(&[args.remote.given(), args.places.given_one()], false)?;
+            watch::run(&args, &config, out).await
+        }
+        Command::Status(args) => status::run(&args, &load(&[args.remote.given()], false)?, out).await,
+    }
 }
 
 #[cfg(test)]
@@ -109,7 +138,8 @@ mod tests {
             &["persona", "get"][..],
             &["persona", "get", "Backend Developer"],
             &["persona", "get", "a", "--version", "0"],
-            &["persona", "get", "a", "--server", "ftp://x"],
+            &["persona", "serve", "--durability", "sometimes"],
+            &["persona", "serve", "--prune", "true"],
             &["persona", "put", "a.md", "--etag", "1-0123456789abcdef", "--create-only"],
             &["persona", "put", "a.md", "--dialect", "latin"],
             &["persona", "watch", "--from-now", "--resume", "token"],

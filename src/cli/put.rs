@@ -2,11 +2,12 @@
 
 use clap::ValueEnum;
 
-use super::remote::{Remote, Source, request_id, unsettled};
+use super::remote::{Place, Remote, Source, connect, request_id, unsettled};
 use super::{Failure, Outcome, Output, report, shape, walk};
 use crate::client::{Client, ClientError, words};
+use crate::config::Config;
 use crate::document::{Input, NameSource, parse};
-use crate::domain::{Dialect, DialectReason, Etag, Name, Namespace, Profile};
+use crate::domain::{Dialect, DialectReason, Etag, Name, Profile};
 use crate::wire::pb;
 
 /// Store a persona: create it or give it a new version
@@ -21,9 +22,8 @@ pub(crate) struct Args {
     #[arg(long)]
     name: Option<Name>,
 
-    /// Where it shall live; made by its first put
-    #[arg(short, long, default_value = "default")]
-    namespace: Namespace,
+    #[command(flatten)]
+    pub(super) place: Place,
 
     /// The kind of file [default: found by path and keys]
     #[arg(long)]
@@ -58,7 +58,7 @@ pub(crate) struct Args {
     output: Form,
 
     #[command(flatten)]
-    remote: Remote,
+    pub(super) remote: Remote,
 }
 
 const EXAMPLES: &str = "\
@@ -76,16 +76,16 @@ enum Form {
     Json,
 }
 
-pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
+pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
     let content = walk::read(&args.file)?;
     let path = match &args.file {
         Source::Stdin => String::new(),
         Source::Path(path) => walk::slashed(path),
     };
     let hints = Hints::of(args, &content, &path);
-    let client = args.remote.connect().await?;
+    let client = connect(config).await?;
     let request = pb::PutPersonaRequest {
-        namespace: args.namespace.to_string(),
+        namespace: config.namespace.to_string(),
         name: hints.name.map(|name| name.to_string()).unwrap_or_default(),
         content: content.clone().into(),
         dialect: words::dialect_to_wire(hints.dialect).into(),

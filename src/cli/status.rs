@@ -2,9 +2,10 @@
 
 use clap::ValueEnum;
 
-use super::remote::Remote;
+use super::remote::{Remote, connect};
 use super::shape::Registry;
 use super::{Failure, Outcome, Output};
+use crate::config::Config;
 
 /// Show how the registry stands: store, revision, durability, counts and limits
 #[derive(Debug, clap::Args)]
@@ -15,7 +16,7 @@ pub(crate) struct Args {
     output: Form,
 
     #[command(flatten)]
-    remote: Remote,
+    pub(super) remote: Remote,
 }
 
 const EXAMPLES: &str = "\
@@ -31,8 +32,8 @@ enum Form {
     Json,
 }
 
-pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
-    let client = args.remote.connect().await?;
+pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
+    let client = connect(config).await?;
     let registry = Registry::from(client.status().await?);
     match args.output {
         Form::Json => out.json(&registry)?,

@@ -13,6 +13,7 @@ fn persona(arguments: &[&str], folder: &Path, stdin: &str) -> Output {
         .args(arguments)
         .current_dir(folder)
         .env_remove("PERSONA_SERVER")
+        .env_remove("PERSONA_CONFIG")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

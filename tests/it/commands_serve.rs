@@ -140,7 +140,7 @@ async fn what_keeps_a_server_from_starting_is_told() {
             "error: team is not empty and not a registry's data directory; ".to_owned(),
         ),
         (&["--personas", "nowhere"], "error: --personas: there is no folder nowhere\n".to_owned()),
-        (&["--personas", "Team=team"], "error: invalid value 'Team=team' for '--personas ".to_owned()),
+        (&["--personas", "Team=team"], "error: --personas: \"Team\" is not a name: ".to_owned()),
     ] {
         let mut arguments = arguments.to_vec();
         arguments.insert(0, "serve");
