@@ -1,7 +1,6 @@
 //! `persona delete`: the persona goes, its versions stay readable by number.
 
-use clap::ValueEnum;
-
+use super::form::Form;
 use super::remote::{Place, Remote, connect, explained, request_id, unsettled};
 use super::{Failure, Outcome, Output, shape};
 use crate::config::Config;
@@ -48,14 +47,6 @@ Examples:
   persona delete backend_developer --dry-run
   persona delete backend_developer --etag 3-9f86d081884c7d65";
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Form {
-    /// One line for people
-    Text,
-    /// One line of JSON
-    Json,
-}
-
 pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
     let client = connect(config).await?;
     let request = pb::DeletePersonaRequest {
@@ -78,6 +69,7 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
     match args.output {
         Form::Text => out.line(&told(&response, args.dry_run))?,
         Form::Json => out.json(&shape::Deleted::new(&response, args.dry_run))?,
+        Form::Yaml => out.yaml(&shape::Deleted::new(&response, args.dry_run))?,
     }
     Ok(Outcome::Done)
 }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueHint};
 
-use crate::config::{Config, Fallback, Kind, Layers, Problem, Section, Setting};
+use crate::config::{Config, Fallback, Kind, Layers, Problem, SETTINGS, Section, Setting};
 
 /// Settings as they were given.
 pub(super) type Given = Vec<(&'static Setting, Vec<String>)>;
@@ -82,6 +82,20 @@ impl Group for Calling {
 
     fn dress(arg: Arg) -> Arg {
         arg.help_heading("Registry")
+    }
+}
+
+/// Every setting, out of sight: for looking at what they come to.
+#[derive(Debug, Clone)]
+pub(super) struct Every;
+
+impl Group for Every {
+    fn settings() -> impl Iterator<Item = &'static Setting> {
+        SETTINGS.iter()
+    }
+
+    fn dress(arg: Arg) -> Arg {
+        arg.hide(true)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::domain::Name;
 use crate::wire::pb;
 
-/// Print a persona: its Markdown byte for byte, or its data as JSON
+/// Print a persona: its Markdown byte for byte, or its data as JSON or YAML
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -43,6 +43,8 @@ enum Form {
     Markdown,
     /// One line of JSON: what was read from the document, and the document
     Json,
+    /// The same as a YAML document
+    Yaml,
     /// The document without its front matter: the system prompt
     Body,
 }
@@ -71,6 +73,7 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
         }
         Form::Body => out.bytes(persona.body.as_bytes())?,
         Form::Json => out.json(&shape::Whole::from(persona))?,
+        Form::Yaml => out.yaml(&shape::Whole::from(persona))?,
     }
     Ok(Outcome::Done)
 }

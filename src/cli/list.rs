@@ -1,7 +1,6 @@
-//! `persona list`: what there is, as a table for people or JSON lines for machines.
+//! `persona list`: what there is, as a table for people, JSON lines or YAML documents for machines.
 
-use clap::ValueEnum;
-
+use super::form::Rows;
 use super::output::printable;
 use super::remote::{Places, Remote, Scope, connect};
 use super::{Failure, Outcome, Output, shape, table};
@@ -18,7 +17,7 @@ pub(crate) struct Args {
 
     /// What to print
     #[arg(short, long, value_enum, default_value = "table")]
-    output: Form,
+    output: Rows,
 
     #[command(flatten)]
     pub(super) remote: Remote,
@@ -29,35 +28,22 @@ Examples:
   persona list
   persona list --namespace - -o json | jq -r '.namespace + \"/\" + .name'";
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Form {
-    /// Columns for people; descriptions are cut to the terminal
-    Table,
-    /// One line of JSON a persona, without its document
-    Json,
-}
-
 pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
     let client = connect(config).await?;
     let scope = args.places.scope(config);
     let personas = client.list(scope.as_str()).await?;
     match args.output {
-        Form::Json => {
-            for persona in personas {
-                out.json(&shape::Brief::from(persona))?;
-            }
-        }
-        Form::Table if personas.is_empty() => {
+        Rows::Json => out.json_lines(personas.into_iter().map(shape::Brief::from))?,
+        Rows::Yaml => out.yaml_documents(personas.into_iter().map(shape::Brief::from))?,
+        Rows::Table if personas.is_empty() => {
             let place = match &scope {
                 Scope::One(namespace) => format!("namespace {namespace}"),
                 Scope::All => "the registry".to_owned(),
             };
             out.say(&format!("no personas in {place}; `persona put FILE` stores one"));
         }
-        Form::Table => {
-            for line in lines(&personas, scope == Scope::All, out.width()) {
-                out.line(&line)?;
-            }
+        Rows::Table => {
+            out.table(&lines(&personas, scope == Scope::All, out.width()))?;
         }
     }
     Ok(Outcome::Done)

@@ -1,8 +1,11 @@
 //! The command line: one command a file; data on stdout, words on stderr, exit codes in one match (`exit`).
 
+mod completions;
+mod config;
 mod delete;
 mod exit;
 mod flags;
+mod form;
 mod get;
 mod list;
 mod logging;
@@ -24,7 +27,8 @@ use clap::{Parser, Subcommand};
 
 use self::flags::Given;
 pub use exit::{Failure, Outcome};
-pub use output::Output;
+pub use form::Colour;
+pub use output::{Output, Paint};
 
 /// A registry for AI agent personas: Markdown with YAML front matter, validated, versioned and streamed.
 #[derive(Debug, Parser)]
@@ -38,8 +42,20 @@ pub use output::Output;
 )]
 pub struct Cli {
     /// File of settings [default: persona.toml, where this folder has one] [env: PERSONA_CONFIG]
-    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     config: Option<PathBuf>,
+
+    /// Colours: auto (on terminals, unless NO_COLOR is set), always or never
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
+    color: Colour,
 
     #[command(subcommand)]
     command: Command,
@@ -68,11 +84,13 @@ enum Command {
     Delete(delete::Args),
     Watch(watch::Args),
     Status(status::Args),
+    Config(config::Args),
+    Completions(completions::Args),
 }
 
 /// Runs what the command line asks for, tells of a failure on stderr and answers the exit code.
 pub async fn run(cli: Cli) -> u8 {
-    let mut out = Output::of_process();
+    let mut out = Output::of_process(cli.color);
     let result = dispatch(cli, &mut out).await;
     if let Err(failure) = &result {
         failure.tell(&mut out);
@@ -81,7 +99,7 @@ pub async fn run(cli: Cli) -> u8 {
 }
 
 async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
-    let Cli { config: file, command } = cli;
+    let Cli { config: file, command, .. } = cli;
     let load = |given: &[Given], serving: bool| flags::load(file, given.concat(), serving);
     match command {
         Command::Serve(args) => serve::run(load(&[args.flags.given()], true)?, out).await,
@@ -106,6 +124,14 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
             let config = load(&[args.remote.given(), args.places.given_one()], false)?;
             watch::run(&args, &config, out).await
         }
+        Command::Config(args) => match args.what {
+            config::What::Show(args) => {
+                let config = load(&[args.flags.given()], true)?;
+                config::show(&args, &config, out)
+            }
+            config::What::Example => config::write_example(out),
+        },
+        Command::Completions(args) => completions::run(&args, out),
         Command::Status(args) => status::run(&args, &load(&[args.remote.given()], false)?, out).await,
     }
 }

@@ -1,7 +1,6 @@
 //! `persona put`: stores a document, and shows all that is wrong with one that is refused.
 
-use clap::ValueEnum;
-
+use super::form::Form;
 use super::remote::{Place, Remote, Source, connect, request_id, unsettled};
 use super::{Failure, Outcome, Output, report, shape, walk};
 use crate::client::{Client, ClientError, words};
@@ -68,14 +67,6 @@ Examples:
   persona put backend_developer.md --etag 3-9f86d081884c7d65
   generate | persona put - --name backend_developer --create-only";
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Form {
-    /// One line for people
-    Text,
-    /// One line of JSON
-    Json,
-}
-
 pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
     let content = walk::read(&args.file)?;
     let path = match &args.file {
@@ -108,6 +99,7 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
     match args.output {
         Form::Text => out.line(&told(&response, args.dry_run))?,
         Form::Json => out.json(&shape::Put::new(&response, args.dry_run))?,
+        Form::Yaml => out.yaml(&shape::Put::new(&response, args.dry_run))?,
     }
     Ok(Outcome::Done)
 }

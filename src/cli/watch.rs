@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::output::printable;
+use super::output::{Paint, printable};
 use super::remote::{Places, Remote, Scope, connect};
 use super::shape::Event;
 use super::{Failure, Outcome, Output, table};
@@ -152,8 +152,15 @@ fn tell(event: Wire, everywhere: bool, out: &mut Output) -> Result<(), Failure> 
                     Type::Deleted => "deleted",
                     Type::Unspecified => "changed",
                 };
+                let paint = match change.r#type() {
+                    Type::Created => Paint::Green,
+                    Type::Updated | Type::Unspecified => Paint::Yellow,
+                    Type::Deleted => Paint::Red,
+                };
                 if let Some(persona) = &change.persona {
-                    out.line(&line(changes.revision, word, persona, everywhere, out.width()))?;
+                    let line = line(changes.revision, word, persona, everywhere, out.width());
+                    // After the cut: what colours is not seen and has no width.
+                    out.line(&line.replacen(word, &out.painted(paint, word), 1))?;
                 }
             }
         }

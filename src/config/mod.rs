@@ -60,7 +60,7 @@ pub struct Config {
     pub log_format: Option<LogFormat>,
     /// Where the registry is.
     pub server: Server,
-    /// Which namespace commands mean.
+    /// The namespace that commands work in.
     pub namespace: Namespace,
     /// How a client behaves.
     pub client: client::Options,

@@ -293,7 +293,7 @@ pub static SETTINGS: &[Setting] = &[
         variable: "PERSONA_NAMESPACE",
         kind: Kind::Namespace,
         default: Fallback::Text("default"),
-        help: "Which namespace commands mean",
+        help: "The namespace that commands work in",
         example: "",
         set: |config, given| given.one(kind::namespace).map(|it| config.namespace = it),
     },

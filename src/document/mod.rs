@@ -3,6 +3,7 @@
 
 mod derive;
 mod dialect;
+mod emit;
 mod entries;
 mod fence;
 mod front;
@@ -15,6 +16,7 @@ mod slug;
 mod source;
 mod yaml;
 
+pub use emit::to_yaml;
 pub use entries::Entry;
 pub use front::Reading;
 pub use outline::{Heading, Part};

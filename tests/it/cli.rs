@@ -148,9 +148,34 @@ fn help_tells_the_exit_codes_and_shows_examples() {
     let help = persona(&["--help"], folder.path(), "");
     assert_eq!(help.status.code(), Some(0));
     assert!(stdout(&help).contains("Exit codes:"));
-    for command in ["validate", "get", "list", "put", "delete", "watch", "status"] {
+    for command in ["validate", "get", "list", "put", "delete", "watch", "status", "config", "completions"] {
         let help = persona(&[command, "--help"], folder.path(), "");
         assert_eq!(help.status.code(), Some(0));
         assert!(stdout(&help).contains("Examples:"), "{command}");
     }
+}
+
+#[test]
+fn completions_are_there_for_every_shell_and_bash_takes_its_own() {
+    let folder = folder(&[]);
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = persona(&["completions", shell], folder.path(), "");
+        assert_eq!(script.status.code(), Some(0));
+        for word in ["validate", "on-conflict", "file-wins", "strict"] {
+            assert!(stdout(&script).contains(word), "{word} for {shell}");
+        }
+        if shell == "bash" {
+            std::fs::write(folder.path().join("persona.bash"), &script.stdout).unwrap();
+            let checked =
+                Command::new("bash").arg("-n").arg(folder.path().join("persona.bash")).output().unwrap();
+            assert!(checked.status.success() && checked.stderr.is_empty(), "{}", stderr(&checked));
+            // And as bash uses it: what may follow `--durability`.
+            let ask = "source persona.bash; COMP_WORDS=(persona serve --durability ''); COMP_CWORD=3; \
+                       _persona persona '' --durability; echo ${COMPREPLY[*]}";
+            let asked = Command::new("bash").args(["-c", ask]).current_dir(folder.path()).output().unwrap();
+            assert_eq!(stdout(&asked), "strict relaxed\n", "{}", stderr(&asked));
+        }
+    }
+    let help = persona(&["completions", "--help"], folder.path(), "");
+    assert!(stdout(&help).contains("Install:"), "{}", stdout(&help));
 }

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use persona_registry::config::{Fallback, SETTINGS};
+use serde_json::Value;
 
 use crate::harness::{Server, document, put};
-use crate::program::{Program, command, run};
+use crate::program::{Program, command, run, yaml_documents};
 
 fn configured(text: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -172,4 +173,68 @@ fn table() -> String {
         ));
     }
     table
+}
+
+#[tokio::test]
+async fn show_tells_every_setting_its_value_and_where_it_came_from() {
+    let folder = configured("[serve]\ngrace = 7\npersonas = [\"team\", \"ops=team\"]\n");
+    fs::create_dir(folder.path().join("team")).unwrap();
+    let shown = async |arguments: &[&str]| {
+        let mut show = command(folder.path(), &[&["config", "show"], arguments].concat());
+        show.env("PERSONA_FOLLOW", "true");
+        let ended = run(show).await;
+        assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
+        ended.out
+    };
+    let table = shown(&["--listen", "127.0.0.1:0"]).await;
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.split("  ").filter(|cell| !cell.is_empty()).map(str::trim).collect())
+        .collect();
+    assert_eq!(rows.len(), SETTINGS.len() + 1);
+    for row in [
+        &["SETTING", "VALUE", "FROM"],
+        &["serve.listen", "127.0.0.1:0", "--listen"],
+        &["serve.personas", "team, ops=team", "persona.toml:3:12"],
+        &["serve.follow", "true", "PERSONA_FOLLOW"],
+        &["serve.grace", "7", "persona.toml:2:9"],
+        &["serve.web-origins", "(none)", "default"],
+        &["client.server", "http://127.0.0.1:50051", "default"],
+    ] {
+        assert!(rows.iter().any(|cells| cells == row), "{row:?} in {table}");
+    }
+    let json = shown(&["-o", "json"]).await;
+    let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names = lines.iter().map(|line| line["setting"].as_str().unwrap().to_owned());
+    let expected = SETTINGS.iter().map(|one| format!("{}.{}", one.section.name(), one.key));
+    assert!(names.eq(expected), "{json}");
+    let of = |name: &str| lines.iter().find(|line| line["setting"] == name).unwrap();
+    assert_eq!(
+        *of("serve.grace"),
+        serde_json::json!({"setting": "serve.grace", "value": 7, "layer": "file", "origin": "persona.toml:2:9",
+            "flag": "--grace", "variable": "PERSONA_GRACE"})
+    );
+    assert_eq!(of("serve.follow")["value"], true);
+    assert_eq!(of("serve.personas")["value"], serde_json::json!(["team", "ops=team"]));
+    assert_eq!(of("serve.log-format")["value"], Value::Null);
+    let yaml = shown(&["-o", "yaml"]).await;
+    let documents: Vec<Value> = yaml_documents(&yaml);
+    assert_eq!(documents, lines, "the same");
+}
+
+#[tokio::test]
+async fn show_tells_all_that_is_wrong_and_the_example_nothing() {
+    let folder = configured("[serve]\ngrace = \"x\"\npersonas = [\"nowhere\"]\n");
+    let ended = run(command(folder.path(), &["config", "show"])).await;
+    assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""));
+    assert!(
+        ended.err.contains("persona.toml:2:9: ")
+            && ended.err.contains("persona.toml:3:13: there is no folder")
+    );
+    let example = run(command(folder.path(), &["config", "example"])).await;
+    assert_eq!((example.code, example.err.as_str()), (Some(0), ""));
+    fs::write(folder.path().join("persona.toml"), &example.out).unwrap();
+    let ended = run(command(folder.path(), &["config", "show", "-o", "json"])).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.out.lines().all(|line| line.contains(r#""layer":"default""#)), "{}", ended.out);
 }

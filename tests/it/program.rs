@@ -45,6 +45,12 @@ pub async fn run(mut command: Command) -> Ended {
     Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
+/// The documents of a text.
+pub fn yaml_documents(text: &str) -> Vec<serde_json::Value> {
+    let documents = serde_yaml::Deserializer::from_str(text);
+    documents.map(|document| serde::Deserialize::deserialize(document).unwrap()).collect()
+}
+
 /// A command that runs, with its lines as they come.
 #[derive(Debug)]
 pub struct Program {

@@ -51,6 +51,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ignore", &["src/seed/"]),
     ("rustix", &["src/store/dir.rs", "src/cli/output.rs"]),
     ("directories", &["src/config/"]),
+    ("clap_complete", &["src/cli/completions.rs"]),
     ("toml", &["src/config/file.rs"]),
     ("strsim", &["src/diagnostic/near.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),
