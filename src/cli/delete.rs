@@ -4,6 +4,7 @@ use super::form::Form;
 use super::remote::{Place, Remote, connect, explained, request_id, unsettled};
 use super::{Failure, Outcome, Output, shape};
 use crate::config::Config;
+use crate::document::named;
 use crate::domain::{Etag, Name};
 use crate::wire::pb;
 
@@ -12,6 +13,7 @@ use crate::wire::pb;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Which persona
+    #[arg(value_parser = named::<Name>)]
     name: Name,
 
     #[command(flatten)]

@@ -41,6 +41,8 @@ pub enum Failure {
         what: String,
         /// What the system said.
         source: io::Error,
+        /// What to do next, where there is something.
+        help: Option<String>,
     },
     /// A call failed.
     #[error("{error}")]
@@ -100,6 +102,11 @@ pub(super) fn code(result: &Result<Outcome, Failure>) -> u8 {
 }
 
 impl Failure {
+    /// A failure of the machine's, without a help.
+    pub(super) fn io(what: impl Into<String>, source: impl Into<io::Error>) -> Self {
+        Self::Io { what: what.into(), source: source.into(), help: None }
+    }
+
     /// Says on stderr what failed and what to do next.
     pub(super) fn tell(&self, out: &mut Output) {
         match self {
@@ -124,7 +131,8 @@ impl Failure {
             }
             Self::Client { error, help } => {
                 out.error("", &error.to_string());
-                let start = "start one with `persona serve`, or name another with --server or PERSONA_SERVER";
+                let start = "start one with `persona serve`, or name another with --server, PERSONA_SERVER or \
+                             `server` below [client] in persona.toml";
                 let unreachable = matches!(error, ClientError::Unreachable { .. }).then(|| start.to_owned());
                 if let Some(help) = help.clone().or(unreachable) {
                     out.help(&help);
@@ -147,6 +155,9 @@ impl Failure {
                 while let Some(cause) = source {
                     out.say(&format!("  because: {cause}"));
                     source = cause.source();
+                }
+                if let Self::Io { help: Some(help), .. } = self {
+                    out.help(help);
                 }
             }
         }
@@ -238,7 +249,8 @@ mod tests {
         assert_eq!(
             out.words(),
             "error: no registry answers at http://127.0.0.1:1: Connection refused\n  \
-             help: start one with `persona serve`, or name another with --server or PERSONA_SERVER\n"
+             help: start one with `persona serve`, or name another with --server, PERSONA_SERVER or \
+             `server` below [client] in persona.toml\n"
         );
     }
 }

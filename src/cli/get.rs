@@ -6,6 +6,7 @@ use super::remote::{Place, Remote, connect, explained};
 use super::{Failure, Outcome, Output, shape};
 use crate::client::ClientError;
 use crate::config::Config;
+use crate::document::named;
 use crate::domain::Name;
 use crate::wire::pb;
 
@@ -14,6 +15,7 @@ use crate::wire::pb;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Which persona
+    #[arg(value_parser = named::<Name>)]
     name: Name,
 
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use super::form::Rows;
 use super::output::printable;
-use super::remote::{Places, Remote, Scope, connect};
+use super::remote::{Places, Remote, Scope, connect, empty_help, namespaces};
 use super::{Failure, Outcome, Output, shape, table};
 use crate::client::words;
 use crate::config::Config;
@@ -32,16 +32,20 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
     let client = connect(config).await?;
     let scope = args.places.scope(config);
     let personas = client.list(scope.as_str()).await?;
+    if personas.is_empty() {
+        let (place, help) = match &scope {
+            Scope::One(one) => {
+                (format!("namespace {one}"), empty_help(one.as_str(), &namespaces(&client).await))
+            }
+            Scope::All => ("the registry".to_owned(), "`persona put FILE` stores one".to_owned()),
+        };
+        out.say(&format!("no personas in {place}"));
+        out.help(&help);
+        return Ok(Outcome::Done);
+    }
     match args.output {
         Rows::Json => out.json_lines(personas.into_iter().map(shape::Brief::from))?,
         Rows::Yaml => out.yaml_documents(personas.into_iter().map(shape::Brief::from))?,
-        Rows::Table if personas.is_empty() => {
-            let place = match &scope {
-                Scope::One(namespace) => format!("namespace {namespace}"),
-                Scope::All => "the registry".to_owned(),
-            };
-            out.say(&format!("no personas in {place}; `persona put FILE` stores one"));
-        }
         Rows::Table => {
             out.table(&lines(&personas, scope == Scope::All, out.width()))?;
         }

@@ -111,7 +111,7 @@ impl Output {
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.data.write_all(bytes).and_then(|()| self.data.flush()).map_err(|source| match source.kind() {
             io::ErrorKind::BrokenPipe => Failure::PipeClosed,
-            _ => Failure::Io { what: "cannot write to stdout".to_owned(), source },
+            _ => Failure::io("cannot write to stdout", source),
         })
     }
 
@@ -128,8 +128,7 @@ impl Output {
     /// # Errors
     /// When stdout takes no more.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        let mut line = serde_json::to_vec(value)
-            .map_err(|error| Failure::Io { what: "cannot write JSON".to_owned(), source: error.into() })?;
+        let mut line = serde_json::to_vec(value).map_err(|error| Failure::io("cannot write JSON", error))?;
         line.push(b'\n');
         self.bytes(&line)
     }
@@ -139,8 +138,7 @@ impl Output {
     /// # Errors
     /// When stdout takes no more.
     pub fn yaml(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        let text = to_yaml(value)
-            .map_err(|error| Failure::Io { what: "cannot write YAML".to_owned(), source: error.into() })?;
+        let text = to_yaml(value).map_err(|error| Failure::io("cannot write YAML", error))?;
         self.bytes(text.as_bytes())
     }
 

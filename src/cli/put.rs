@@ -5,7 +5,7 @@ use super::remote::{Place, Remote, Source, connect, request_id, unsettled};
 use super::{Failure, Outcome, Output, report, shape, walk};
 use crate::client::{Client, ClientError, words};
 use crate::config::Config;
-use crate::document::{Input, NameSource, parse};
+use crate::document::{Input, NameSource, named, parse};
 use crate::domain::{Dialect, DialectReason, Etag, Name, Profile};
 use crate::wire::pb;
 
@@ -14,11 +14,11 @@ use crate::wire::pb;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The document; `-` for stdin
-    #[arg(value_name = "FILE|-")]
+    #[arg(value_name = "FILE|-", value_hint = clap::ValueHint::FilePath)]
     file: Source,
 
     /// Its name; where the document has one they must be equal [default: the document's]
-    #[arg(long)]
+    #[arg(long, value_parser = named::<Name>)]
     name: Option<Name>,
 
     #[command(flatten)]

@@ -95,38 +95,58 @@ pub(super) async fn explained(error: ClientError, client: &Client, namespace: &s
     }
     // Help is a courtesy: when the listing fails too, the first failure is what counts.
     let help = match client.list(namespace).await {
+        Ok(personas) if personas.is_empty() => {
+            let help = empty_help(namespace, &namespaces(client).await);
+            Some(format!("namespace {namespace} is empty; {help}"))
+        }
         Ok(personas) => {
-            let names: Vec<_> = personas.iter().map(|persona| persona.name.as_str()).collect();
-            Some(not_found_help(namespace, name, &names))
+            let names = personas.iter().map(|persona| persona.name.as_str());
+            let list = || format!("`persona list --namespace {namespace}` shows what there is");
+            Some(did_you_mean(name, names).unwrap_or_else(list))
         }
         Err(_) => None,
     };
     Failure::Client { error, help }
 }
 
-fn not_found_help(namespace: &str, name: &str, names: &[&str]) -> String {
-    match (names.len(), did_you_mean(name, names.iter().copied())) {
-        (0, _) => format!("namespace {namespace} is empty; `persona put FILE` stores a persona"),
-        (_, None) => format!("`persona list --namespace {namespace}` shows what there is"),
-        (_, Some(near)) => near,
-    }
+/// Namespaces with a persona, in order; none where they cannot be told.
+pub(super) async fn namespaces(client: &Client) -> Vec<String> {
+    let personas = client.list("-").await.unwrap_or_default();
+    let mut namespaces: Vec<_> = personas.into_iter().map(|persona| persona.namespace).collect();
+    namespaces.sort();
+    namespaces.dedup();
+    namespaces
 }
+
+/// What to do about a namespace without personas, where these have some.
+pub(super) fn empty_help(namespace: &str, others: &[String]) -> String {
+    let words = others.iter().map(String::as_str);
+    let near = did_you_mean(namespace, words.clone());
+    let put = || "`persona put FILE` stores a persona".to_owned();
+    near.or_else(|| {
+        let some: Vec<_> = words.take(NAMESPACES_TOLD).map(|other| format!("`{other}`")).collect();
+        let more = if others.len() > NAMESPACES_TOLD { " and others" } else { "" };
+        (!some.is_empty()).then(|| format!("{}; there are personas in {}{more}", put(), some.join(", ")))
+    })
+    .unwrap_or_else(put)
+}
+
+/// Namespaces that a help names at most.
+const NAMESPACES_TOLD: usize = 5;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_names_are_offered_best_first() {
-        let names = ["backend_developer", "backend-developer", "security_reviewer"];
+    fn an_empty_namespace_is_answered_with_others() {
+        let others = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(empty_help("opps", &others(&["default", "ops"])), "did you mean `ops`?");
         assert_eq!(
-            not_found_help("default", "backend_develper", &names),
-            "did you mean `backend_developer` or `backend-developer`?"
+            empty_help("x", &others(&["a", "b"])),
+            "`persona put FILE` stores a persona; there are personas in `a`, `b`"
         );
-        assert_eq!(
-            not_found_help("default", "zzz", &names),
-            "`persona list --namespace default` shows what there is"
-        );
-        assert!(not_found_help("empty", "a", &[]).contains("namespace empty is empty"));
+        assert!(empty_help("x", &others(&["a", "b", "c", "d", "e", "f"])).ends_with("`e` and others"));
+        assert_eq!(empty_help("x", &[]), "`persona put FILE` stores a persona");
     }
 }

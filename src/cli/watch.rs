@@ -9,6 +9,7 @@ use super::shape::Event;
 use super::{Failure, Outcome, Output, table};
 use crate::client::{Selection, Start, Step, Watch};
 use crate::config::Config;
+use crate::document::named;
 use crate::domain::Name;
 use crate::wire::pb;
 use crate::wire::pb::persona_change::Type;
@@ -19,6 +20,7 @@ use crate::wire::pb::watch_personas_response::Event as Wire;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Which personas; they need not exist yet [default: all]
+    #[arg(value_parser = named::<Name>)]
     names: Vec<Name>,
 
     #[command(flatten)]
@@ -61,7 +63,7 @@ enum Form {
 
 pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
     // Listened for before anything is printed: an interrupt right after the first line must find somebody.
-    let listen = |kind| signal(kind).map_err(|source| Failure::Io { what: "no signals".to_owned(), source });
+    let listen = |kind| signal(kind).map_err(|source| Failure::io("no signals", source));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let mut watch = tokio::select! {
         watch = begin(args, config) => watch?,

@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::kind::Kind;
 use super::{Config, Fallback, Given, Origin, Problem};
+use crate::diagnostic::nearest;
 use crate::domain::{Digest, Namespace};
 use crate::seed::Source;
 
@@ -74,8 +75,9 @@ impl Config {
             let Ok(dir) = std::fs::canonicalize(&source.dir).and_then(|dir| {
                 if dir.is_dir() { Ok(dir) } else { Err(std::io::ErrorKind::NotADirectory.into()) }
             }) else {
-                let near =
-                    nearest_folder(&source.dir).map(|near| format!("did you mean `{}`?", near.display()));
+                let near = nearest_path(&source.dir)
+                    .filter(|near| near.is_dir())
+                    .map(|near| format!("did you mean `{}`?", near.display()));
                 let message = format!("there is no folder {}", source.dir.display());
                 problems.push(Problem::new(place, message).with_help(near));
                 continue;
@@ -104,17 +106,17 @@ impl Config {
     }
 }
 
-/// A folder beside one that is not there, of nearly the same name.
-fn nearest_folder(missing: &Path) -> Option<PathBuf> {
+/// What stands where something is not, under nearly the same name.
+#[must_use]
+pub fn nearest_path(missing: &Path) -> Option<PathBuf> {
     let parent = missing.parent()?;
     let here = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     let names: Vec<String> = std::fs::read_dir(here)
         .ok()?
         .flatten()
-        .filter(|entry| entry.path().is_dir())
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
     let name = missing.file_name()?.to_str()?;
-    let near = crate::diagnostic::nearest(name, names.iter().map(String::as_str), 1);
+    let near = nearest(name, names.iter().map(String::as_str), 1);
     near.first().map(|near| parent.join(near))
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::diagnostic::did_you_mean;
+use crate::document::named;
 use crate::domain::Namespace;
 use crate::seed::Source;
 
@@ -118,7 +119,7 @@ pub(super) fn source(text: &str) -> Result<Source, String> {
 }
 
 pub(super) fn namespace(text: &str) -> Result<Namespace, String> {
-    text.parse().map_err(|error| format!("{error}"))
+    named(text)
 }
 
 pub(super) fn server(text: &str) -> Result<crate::client::Server, String> {

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub use environment::OTHERS;
 pub use example::example;
+pub use folders::nearest_path;
 pub use kind::{Kind, LogFormat};
 pub use origin::{Origin, Problem};
 pub use settings::{Fallback, SETTINGS, Section, Setting};

@@ -20,7 +20,7 @@ pub use emit::to_yaml;
 pub use entries::Entry;
 pub use front::Reading;
 pub use outline::{Heading, Part};
-pub use slug::slug;
+pub use slug::{named, slug};
 
 use crate::diagnostic::{Applicability, Code, Diagnostic, Severity, Span};
 use crate::domain::limits::DESCRIPTION_BYTES;

@@ -111,6 +111,17 @@ fn what_cannot_be_read_ends_with_2() {
     let missing = persona(&["validate", "nowhere.md"], folder.path(), "");
     assert_eq!(missing.status.code(), Some(2));
     assert!(stderr(&missing).starts_with("error: cannot read nowhere.md: "), "{}", stderr(&missing));
+    for command in ["validate", "put"] {
+        let near = persona(&[command, "./god.md"], folder.path(), "");
+        assert_eq!(near.status.code(), Some(2));
+        assert!(stderr(&near).ends_with("\n  help: did you mean `./good.md`?\n"), "{}", stderr(&near));
+    }
+    let whole = persona(&["put", "."], folder.path(), "");
+    assert!(
+        stderr(&whole).contains("  help: to judge all of it: `persona validate .`; "),
+        "{}",
+        stderr(&whole)
+    );
     let usage = persona(&["validate", "good.md", "--stdin-filename", "x.md"], folder.path(), "");
     assert_eq!(usage.status.code(), Some(2));
     assert_eq!(persona(&["validate", "--no-such-flag"], folder.path(), "").status.code(), Some(2));
@@ -178,4 +189,22 @@ fn completions_are_there_for_every_shell_and_bash_takes_its_own() {
     }
     let help = persona(&["completions", "--help"], folder.path(), "");
     assert!(stdout(&help).contains("Install:"), "{}", stdout(&help));
+}
+
+#[test]
+fn a_name_that_is_none_is_answered_with_one() {
+    let folder = folder(&[("persona.toml", "[client]\nnamespace = \"My Team\"\n"), ("good.md", GOOD)]);
+    for command in [&["get"][..], &["delete"], &["watch"], &["put", "good.md", "--name"]] {
+        let output = persona(&[command, &["Backend Developer"]].concat(), folder.path(), "");
+        assert_eq!(output.status.code(), Some(2), "{command:?}");
+        assert!(stderr(&output).contains("; did you mean `backend-developer`?"), "{}", stderr(&output));
+    }
+    for (output, place) in [
+        (persona(&["list"], folder.path(), ""), "persona.toml:2:13: namespace"),
+        (persona(&["list", "--config", "/dev/null", "-n", "My Team"], folder.path(), ""), "--namespace"),
+    ] {
+        let words = stderr(&output);
+        assert!(words.starts_with(&format!("error: {place}: \"My Team\" is not a name: ")), "{words}");
+        assert!(words.ends_with("; did you mean `my-team`?\n"), "{words}");
+    }
 }

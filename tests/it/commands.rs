@@ -48,7 +48,7 @@ async fn a_document_makes_its_way_through_the_registry() {
     does(&["delete", "guide"], 0, "deleted guide (last version 2) at revision 3\n").await;
     does(&["get", "guide", "--version", "1"], 0, &first).await;
     let told = does(&["list"], 0, "").await;
-    assert_eq!(told, "no personas in namespace default; `persona put FILE` stores one\n");
+    assert_eq!(told, "no personas in namespace default\n  help: `persona put FILE` stores a persona\n");
     does(&["put", "/nowhere.md"], 2, "").await;
 }
 
@@ -68,7 +68,20 @@ async fn what_is_not_found_is_answered_with_what_is_near() {
     assert!(ended.err.starts_with("error[VERSION_NOT_FOUND]: "), "{}", ended.err);
     let ended = run(beside(server.address, &["get", "x", "-n", "empty"])).await;
     assert!(
-        ended.err.ends_with("help: namespace empty is empty; `persona put FILE` stores a persona\n"),
+        ended.err.ends_with(
+            "help: namespace empty is empty; `persona put FILE` stores a persona; there are personas in `default`\n"
+        ),
+        "{}",
+        ended.err
+    );
+    for form in ["table", "json", "yaml"] {
+        let ended = run(beside(server.address, &["list", "-n", "defualt", "-o", form])).await;
+        assert_eq!((ended.code, ended.out.as_str()), (Some(0), ""));
+        assert_eq!(ended.err, "no personas in namespace defualt\n  help: did you mean `default`?\n");
+    }
+    let ended = run(beside(server.address, &["get", "sre", "-n", "defualt"])).await;
+    assert!(
+        ended.err.ends_with("help: namespace defualt is empty; did you mean `default`?\n"),
         "{}",
         ended.err
     );

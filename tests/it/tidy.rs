@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("grpc", &["edge", "wire", "registry", "diagnostic", "domain"]),
     ("client", &["wire", "diagnostic", "domain"]),
     ("server", &["grpc", "edge", "seed", "registry", "domain"]),
-    ("config", &["server", "client", "seed", "registry", "journal", "diagnostic", "domain"]),
+    ("config", &["server", "client", "seed", "registry", "journal", "document", "diagnostic", "domain"]),
     (
         "cli",
         &[

@@ -2,6 +2,8 @@
 
 mod announce;
 
+use std::io;
+
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -9,7 +11,7 @@ use tokio::sync::oneshot;
 use self::announce::announce;
 use super::flags::{Flags, Serving};
 use super::{Failure, Outcome, Output, logging};
-use crate::config::Config;
+use crate::config::{Config, Origin};
 use crate::server::{self, Ready};
 
 const EXAMPLES: &str = "\
@@ -32,13 +34,7 @@ pub(crate) async fn run(config: Config, out: &mut Output) -> Result<Outcome, Fai
     let data_dir = config.options.registry.data_dir.clone();
     // Before the first line is printed: whoever reads it may stop the server at once, and it must stop well.
     let stop = stop_signal()?;
-    let listener = TcpListener::bind(config.listen).await.map_err(|source| Failure::Io {
-        what: format!(
-            "cannot listen on {}; is another registry running there? choose another --listen",
-            config.listen
-        ),
-        source,
-    })?;
+    let listener = TcpListener::bind(config.listen).await.map_err(|source| no_listener(&config, source))?;
     let ready = |ready: Ready| {
         // Whoever starts the server from a script reads the address here; a closed stdout is no reason to stop.
         drop(out.line(&format!("listening on {}", ready.address)));
@@ -49,9 +45,26 @@ pub(crate) async fn run(config: Config, out: &mut Output) -> Result<Outcome, Fai
     Ok(Outcome::Done)
 }
 
+fn no_listener(config: &Config, source: io::Error) -> Failure {
+    let origin = config.entries.iter().find(|entry| entry.setting.key == "listen").map(|entry| &entry.origin);
+    let named = origin.filter(|origin| **origin != Origin::Default).map(|origin| format!(" ({origin})"));
+    let help = match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            "is another registry running there? stop that one, or choose another --listen (port 0: any that is free)"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; 127.0.0.1 is this machine alone, 0.0.0.0 every address that it has"
+        }
+        io::ErrorKind::PermissionDenied => "ports below 1024 are for the system; choose a higher one",
+        _ => "choose another --listen",
+    };
+    let what = format!("cannot listen on {}{}", config.listen, named.unwrap_or_default());
+    Failure::Io { what, source, help: Some(help.to_owned()) }
+}
+
 /// Listens from now on, and resolves at the first signal to stop; a second one ends the process at once.
 fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
-    let listen = |kind| signal(kind).map_err(|source| Failure::Io { what: "no signals".to_owned(), source });
+    let listen = |kind| signal(kind).map_err(|source| Failure::io("no signals", source));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let mut next = async move || {
         tokio::select! {
