@@ -65,7 +65,7 @@ const AFTER_HELP: &str = "\
 Exit codes:
   0  done; for `validate`: nothing at or above --fail-on
   1  findings, or the registry said no: not found, exists already, etag differs, document refused
-  2  wrong usage, input or output failed, no registry answers, or the registry has a fault
+  2  wrong usage or settings, input or output failed, no registry answers, or the registry has a fault
 
 Examples:
   persona serve --personas personas         serve a folder of personas on 127.0.0.1:50051

@@ -25,7 +25,7 @@ pub(super) fn read(variables: &[(OsString, OsString)], problems: &mut Vec<Proble
                 said.push(Given::at(origin, setting, setting.kind.part(value)));
             }
             (Some(_), None) => problems.push(Problem::new(&origin, "this is no UTF-8")),
-            (None, _) if OTHERS.contains(&name) || is_of_a_cluster(name) => {}
+            (None, _) if OTHERS.contains(&name) || is_of_a_cluster(name, &value.to_string_lossy()) => {}
             (None, _) => {
                 let help = nearest_variable(name)
                     .map(|near| format!("did you mean `{near}`?"))
@@ -46,21 +46,19 @@ fn nearest_variable(name: &str) -> Option<&'static str> {
     known().find(|name| rest(name) == Some(*near))
 }
 
-/// Whether Kubernetes or Docker sets a variable of this name for a service called `persona` or `persona-…`:
-/// a cluster must not stop a server by the name that it gives it.
-fn is_of_a_cluster(name: &str) -> bool {
-    let Some((_, rest)) = name.rsplit_once("_PORT") else {
-        return name.ends_with("_SERVICE_HOST");
-    };
-    // PERSONA_PORT, PERSONA_PORT_50051_TCP, PERSONA_PORT_50051_TCP_ADDR, PERSONA_SERVICE_PORT_GRPC …
-    let of_port = |rest: &str| {
-        let mut words = rest.trim_start_matches('_').split('_');
-        words.next().is_some_and(|word| word.parse::<u16>().is_ok())
-            && words.next().is_some_and(|word| ["TCP", "UDP", "SCTP"].contains(&word))
-    };
-    rest.is_empty()
-        || name.contains("_SERVICE_PORT")
-        || name.split_once("_PORT_").is_some_and(|(_, rest)| of_port(rest))
+/// Whether Kubernetes or Docker sets this for a service called `persona` or `persona-…`: a cluster must not stop a
+/// server by the name that it gives it. `PERSONA_PORT=8080` is a person's, who is told.
+fn is_of_a_cluster(name: &str, value: &str) -> bool {
+    if let Some((_, port)) = name.split_once("_PORT_") {
+        // PERSONA_PORT_50051_TCP, PERSONA_PORT_50051_TCP_ADDR …
+        let mut words = port.split('_');
+        let numbered = words.next().is_some_and(|word| word.parse::<u16>().is_ok())
+            && words.next().is_some_and(|word| ["TCP", "UDP", "SCTP"].contains(&word));
+        return numbered || name.contains("_SERVICE_PORT_");
+    }
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || (name.ends_with("_PORT") && value.contains("://"))
 }
 
 #[cfg(test)]
@@ -80,10 +78,11 @@ mod tests {
             "PERSONA_REGISTRY_PORT",
             "PERSONA_REGISTRY_SERVICE_HOST",
         ] {
-            assert!(is_of_a_cluster(name), "{name}");
+            assert!(is_of_a_cluster(name, "tcp://10.0.0.1:50051"), "{name}");
         }
-        for name in ["PERSONA_PORTS", "PERSONA_LISTN", "PERSONA_PORT_NUMBER", "PERSONA_HOST"] {
-            assert!(!is_of_a_cluster(name), "{name}");
+        for name in ["PERSONA_PORT", "PERSONA_PORTS", "PERSONA_LISTN", "PERSONA_PORT_NUMBER", "PERSONA_HOST"]
+        {
+            assert!(!is_of_a_cluster(name, "8080"), "{name}");
         }
     }
 }

@@ -222,3 +222,23 @@ fn unknown(place: &Origin, section: Section, name: &str) -> Problem {
 fn section_of(key: &str) -> Option<&'static str> {
     super::SETTINGS.iter().find(|setting| setting.key == key).map(|setting| setting.section.name())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_file_says_is_read_or_told_with_a_place_in_it(
+            text in "([\\[\\]{}=\"'#.,\\\\ \n\r\tabé0-9:-]{0,8}|\\[serve\\]\n|listen|prune = |\"x\"|\n|=){0,12}|\\PC{0,40}"
+        ) {
+            let path = Path::new(FILE);
+            let mut problems = Vec::new();
+            let said = Source { path, lines: LineIndex::new(text.as_bytes()) }.said(&text, &mut problems);
+            let lines = u32::try_from(text.split('\n').count()).unwrap();
+            for origin in problems.iter().map(|one| &one.origin).chain(said.iter().map(|given| &given.origin)) {
+                proptest::prop_assert!(line(origin).is_some_and(|line| (1..=lines).contains(&line)), "{:?}", origin);
+            }
+        }
+    }
+}

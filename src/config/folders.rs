@@ -54,6 +54,11 @@ impl Config {
     /// Fills in the folders that a server needs, and looks whether they are there.
     pub(super) fn look(&mut self, problems: &mut Vec<Problem>) {
         match self.data_dir.clone().map_or_else(default_data_dir, Ok) {
+            Ok(dir) if dir.exists() && !dir.is_dir() => {
+                let origin = self.entries.iter().find(|entry| entry.setting.key == "data-dir");
+                let origin = origin.map_or(Origin::Default, |entry| entry.origin.clone());
+                problems.push(Problem::new(&origin, format!("{} is no folder", dir.display())));
+            }
             Ok(dir) => {
                 self.show_default("data-dir", dir.display().to_string());
                 self.options.registry.data_dir = dir;

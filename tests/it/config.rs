@@ -87,12 +87,23 @@ async fn a_folder_feeds_a_namespace_once() {
     );
     let ended = run(command(
         folder.path(),
-        &["serve", "--personas", "tem", "--personas", "team", "--personas", "team"],
+        &[
+            "serve",
+            "--personas",
+            "tem",
+            "--personas",
+            "team",
+            "--personas",
+            "team",
+            "--data-dir",
+            "persona.toml",
+        ],
     ))
     .await;
     assert_eq!(
         words(&ended.err),
-        "error: --personas: there is no folder tem\n  help: did you mean `team`?\n\
+        "error: --data-dir: persona.toml is no folder\n\
+         error: --personas: there is no folder tem\n  help: did you mean `team`?\n\
          error: --personas: team feeds namespace default twice; name it once\n"
     );
 }
