@@ -17,4 +17,5 @@ pub mod edge;
 pub mod grpc;
 pub mod client;
 pub mod server;
+pub mod config;
 pub mod cli;

@@ -1,10 +1,11 @@
 //! `persona delete`: the persona goes, its versions stay readable by number.
 
-use clap::ValueEnum;
-
-use super::remote::{Remote, explained, request_id, unsettled};
+use super::form::Form;
+use super::remote::{Place, Remote, connect, explained, request_id, unsettled};
 use super::{Failure, Outcome, Output, shape};
-use crate::domain::{Etag, Name, Namespace};
+use crate::config::Config;
+use crate::document::named;
+use crate::domain::{Etag, Name};
 use crate::wire::pb;
 
 /// Delete a persona; its versions stay readable by number
@@ -12,11 +13,11 @@ use crate::wire::pb;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Which persona
+    #[arg(value_parser = named::<Name>)]
     name: Name,
 
-    /// Where it lives
-    #[arg(short, long, default_value = "default")]
-    namespace: Namespace,
+    #[command(flatten)]
+    pub(super) place: Place,
 
     /// Delete only if this is still the persona's etag
     #[arg(long)]
@@ -39,7 +40,7 @@ pub(crate) struct Args {
     output: Form,
 
     #[command(flatten)]
-    remote: Remote,
+    pub(super) remote: Remote,
 }
 
 const EXAMPLES: &str = "\
@@ -48,18 +49,10 @@ Examples:
   persona delete backend_developer --dry-run
   persona delete backend_developer --etag 3-9f86d081884c7d65";
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Form {
-    /// One line for people
-    Text,
-    /// One line of JSON
-    Json,
-}
-
-pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
-    let client = args.remote.connect().await?;
+pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
+    let client = connect(config).await?;
     let request = pb::DeletePersonaRequest {
-        namespace: args.namespace.to_string(),
+        namespace: config.namespace.to_string(),
         name: args.name.to_string(),
         etag: args.etag.map(|etag| etag.to_string()).unwrap_or_default(),
         message: args.message.clone(),
@@ -72,12 +65,13 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failur
             return Err(unsettled(error, &request.request_id));
         }
         Err(error) => {
-            return Err(explained(error, &client, args.namespace.as_str(), args.name.as_str()).await);
+            return Err(explained(error, &client, config.namespace.as_str(), args.name.as_str()).await);
         }
     };
     match args.output {
         Form::Text => out.line(&told(&response, args.dry_run))?,
         Form::Json => out.json(&shape::Deleted::new(&response, args.dry_run))?,
+        Form::Yaml => out.yaml(&shape::Deleted::new(&response, args.dry_run))?,
     }
     Ok(Outcome::Done)
 }

@@ -8,6 +8,7 @@ use tonic::Code;
 use super::Output;
 use super::output::printable;
 use crate::client::{ClientError, Refusal, Violation};
+use crate::config::Problem;
 use crate::wire::pb::ErrorReason;
 
 /// A command did its work.
@@ -30,6 +31,9 @@ pub enum Failure {
     /// The arguments do not make sense together.
     #[error("{0}")]
     Usage(String),
+    /// The configuration is wrong in these places.
+    #[error("the configuration is wrong")]
+    Config(Vec<Problem>),
     /// A file or stream cannot be read or written.
     #[error("{what}: {source}")]
     Io {
@@ -37,6 +41,8 @@ pub enum Failure {
         what: String,
         /// What the system said.
         source: io::Error,
+        /// What to do next, where there is something.
+        help: Option<String>,
     },
     /// A call failed.
     #[error("{error}")]
@@ -49,6 +55,12 @@ pub enum Failure {
     /// The server failed.
     #[error("{0}")]
     Server(Box<dyn Error + Send + Sync>),
+}
+
+impl From<Vec<Problem>> for Failure {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self::Config(problems)
+    }
 }
 
 impl From<ClientError> for Failure {
@@ -85,11 +97,16 @@ pub(super) fn code(result: &Result<Outcome, Failure>) -> u8 {
         Err(Failure::Client {
             error: ClientError::Unreachable { .. } | ClientError::Incomplete(_), ..
         }) => 2,
-        Err(Failure::Usage(_) | Failure::Io { .. } | Failure::Server(_)) => 2,
+        Err(Failure::Usage(_) | Failure::Config(_) | Failure::Io { .. } | Failure::Server(_)) => 2,
     }
 }
 
 impl Failure {
+    /// A failure of the machine's, without a help.
+    pub(super) fn io(what: impl Into<String>, source: impl Into<io::Error>) -> Self {
+        Self::Io { what: what.into(), source: source.into(), help: None }
+    }
+
     /// Says on stderr what failed and what to do next.
     pub(super) fn tell(&self, out: &mut Output) {
         match self {
@@ -114,10 +131,19 @@ impl Failure {
             }
             Self::Client { error, help } => {
                 out.error("", &error.to_string());
-                let start = "start one with `persona serve`, or name another with --server or PERSONA_SERVER";
+                let start = "start one with `persona serve`, or name another with --server, PERSONA_SERVER or \
+                             `server` below [client] in persona.toml";
                 let unreachable = matches!(error, ClientError::Unreachable { .. }).then(|| start.to_owned());
                 if let Some(help) = help.clone().or(unreachable) {
                     out.help(&help);
+                }
+            }
+            Self::Config(problems) => {
+                for problem in problems {
+                    out.error("", &problem.to_string());
+                    if let Some(help) = &problem.help {
+                        out.help(help);
+                    }
                 }
             }
             Self::Usage(_) | Self::Io { .. } | Self::Server(_) => {
@@ -129,6 +155,9 @@ impl Failure {
                 while let Some(cause) = source {
                     out.say(&format!("  because: {cause}"));
                     source = cause.source();
+                }
+                if let Self::Io { help: Some(help), .. } = self {
+                    out.help(help);
                 }
             }
         }
@@ -220,7 +249,8 @@ mod tests {
         assert_eq!(
             out.words(),
             "error: no registry answers at http://127.0.0.1:1: Connection refused\n  \
-             help: start one with `persona serve`, or name another with --server or PERSONA_SERVER\n"
+             help: start one with `persona serve`, or name another with --server, PERSONA_SERVER or \
+             `server` below [client] in persona.toml\n"
         );
     }
 }

@@ -2,22 +2,24 @@
 
 use clap::ValueEnum;
 
-use super::remote::{Remote, explained};
+use super::remote::{Place, Remote, connect, explained};
 use super::{Failure, Outcome, Output, shape};
 use crate::client::ClientError;
-use crate::domain::{Name, Namespace};
+use crate::config::Config;
+use crate::document::named;
+use crate::domain::Name;
 use crate::wire::pb;
 
-/// Print a persona: its Markdown byte for byte, or its data as JSON
+/// Print a persona: its Markdown byte for byte, or its data as JSON or YAML
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Which persona
+    #[arg(value_parser = named::<Name>)]
     name: Name,
 
-    /// Where it lives
-    #[arg(short, long, default_value = "default")]
-    namespace: Namespace,
+    #[command(flatten)]
+    pub(super) place: Place,
 
     /// An older version, also of a deleted persona [default: the newest]
     #[arg(long = "version", value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
@@ -28,7 +30,7 @@ pub(crate) struct Args {
     output: Form,
 
     #[command(flatten)]
-    remote: Remote,
+    pub(super) remote: Remote,
 }
 
 const EXAMPLES: &str = "\
@@ -43,14 +45,16 @@ enum Form {
     Markdown,
     /// One line of JSON: what was read from the document, and the document
     Json,
+    /// The same as a YAML document
+    Yaml,
     /// The document without its front matter: the system prompt
     Body,
 }
 
-pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
-    let client = args.remote.connect().await?;
+pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
+    let client = connect(config).await?;
     let request = pb::GetPersonaRequest {
-        namespace: args.namespace.to_string(),
+        namespace: config.namespace.to_string(),
         name: args.name.to_string(),
         selector: args.number.map(pb::get_persona_request::Selector::Version),
         view: pb::PersonaView::Full.into(),
@@ -61,7 +65,7 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failur
         // Only an if_none_match allows for this, and there was none.
         Ok(None) => return Err(ClientError::Incomplete("the persona").into()),
         Err(error) => {
-            return Err(explained(error, &client, args.namespace.as_str(), args.name.as_str()).await);
+            return Err(explained(error, &client, config.namespace.as_str(), args.name.as_str()).await);
         }
     };
     match args.output {
@@ -71,6 +75,7 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failur
         }
         Form::Body => out.bytes(persona.body.as_bytes())?,
         Form::Json => out.json(&shape::Whole::from(persona))?,
+        Form::Yaml => out.yaml(&shape::Whole::from(persona))?,
     }
     Ok(Outcome::Done)
 }

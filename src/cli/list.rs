@@ -1,27 +1,26 @@
-//! `persona list`: what there is, as a table for people or JSON lines for machines.
+//! `persona list`: what there is, as a table for people, JSON lines or YAML documents for machines.
 
-use clap::ValueEnum;
-
+use super::form::Rows;
 use super::output::printable;
-use super::remote::{Remote, Scope};
+use super::remote::{Places, Remote, Scope, connect, empty_help, namespaces};
 use super::{Failure, Outcome, Output, shape, table};
 use crate::client::words;
+use crate::config::Config;
 use crate::wire::pb;
 
 /// List personas
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Which namespace; `-` for all
-    #[arg(short, long, value_name = "NS|-", default_value = "default")]
-    namespace: Scope,
+    #[command(flatten)]
+    pub(super) places: Places,
 
     /// What to print
     #[arg(short, long, value_enum, default_value = "table")]
-    output: Form,
+    output: Rows,
 
     #[command(flatten)]
-    remote: Remote,
+    pub(super) remote: Remote,
 }
 
 const EXAMPLES: &str = "\
@@ -29,34 +28,26 @@ Examples:
   persona list
   persona list --namespace - -o json | jq -r '.namespace + \"/\" + .name'";
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Form {
-    /// Columns for people; descriptions are cut to the terminal
-    Table,
-    /// One line of JSON a persona, without its document
-    Json,
-}
-
-pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
-    let client = args.remote.connect().await?;
-    let personas = client.list(args.namespace.as_str()).await?;
+pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
+    let client = connect(config).await?;
+    let scope = args.places.scope(config);
+    let personas = client.list(scope.as_str()).await?;
+    if personas.is_empty() {
+        let (place, help) = match &scope {
+            Scope::One(one) => {
+                (format!("namespace {one}"), empty_help(one.as_str(), &namespaces(&client).await))
+            }
+            Scope::All => ("the registry".to_owned(), "`persona put FILE` stores one".to_owned()),
+        };
+        out.say(&format!("no personas in {place}"));
+        out.help(&help);
+        return Ok(Outcome::Done);
+    }
     match args.output {
-        Form::Json => {
-            for persona in personas {
-                out.json(&shape::Brief::from(persona))?;
-            }
-        }
-        Form::Table if personas.is_empty() => {
-            let place = match &args.namespace {
-                Scope::One(namespace) => format!("namespace {namespace}"),
-                Scope::All => "the registry".to_owned(),
-            };
-            out.say(&format!("no personas in {place}; `persona put FILE` stores one"));
-        }
-        Form::Table => {
-            for line in lines(&personas, args.namespace == Scope::All, out.width()) {
-                out.line(&line)?;
-            }
+        Rows::Json => out.json_lines(personas.into_iter().map(shape::Brief::from))?,
+        Rows::Yaml => out.yaml_documents(personas.into_iter().map(shape::Brief::from))?,
+        Rows::Table => {
+            out.table(&lines(&personas, scope == Scope::All, out.width()))?;
         }
     }
     Ok(Outcome::Done)

@@ -4,21 +4,23 @@ use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
 
+use crate::config::LogFormat;
+
 /// What is logged when `RUST_LOG` does not say: the registry's own events, of others warnings.
 const DEFAULT: &str = "warn,persona_registry=info";
 
 /// Starts the log; a second start changes nothing. Without a format, people at a terminal get lines for reading and
 /// only what they should act on, everyone else JSON.
-pub(super) fn start(format: Option<&str>) {
+pub(super) fn start(format: Option<LogFormat>, colours: bool) {
     let terminal = io::stderr().is_terminal();
-    let json = format.map_or(!terminal, |format| format == "json");
+    let json = format.map_or(!terminal, |format| format == LogFormat::Json);
     let default = if terminal && format.is_none() { "warn" } else { DEFAULT };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = if json {
         subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
     } else {
-        subscriber.with_ansi(terminal).with_target(false).try_init()
+        subscriber.with_ansi(colours).with_target(false).try_init()
     };
     drop(started);
 }

@@ -1,7 +1,11 @@
 //! The command line: one command a file; data on stdout, words on stderr, exit codes in one match (`exit`).
 
+mod completions;
+mod config;
 mod delete;
 mod exit;
+mod flags;
+mod form;
 mod get;
 mod list;
 mod logging;
@@ -17,10 +21,14 @@ mod validate;
 mod walk;
 mod watch;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
+use self::flags::Given;
 pub use exit::{Failure, Outcome};
-pub use output::Output;
+pub use form::Colour;
+pub use output::{Output, Paint};
 
 /// A registry for AI agent personas: Markdown with YAML front matter, validated, versioned and streamed.
 #[derive(Debug, Parser)]
@@ -33,6 +41,22 @@ pub use output::Output;
     after_help = AFTER_HELP
 )]
 pub struct Cli {
+    /// File of settings [default: persona.toml, where this folder has one] [env: PERSONA_CONFIG]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    config: Option<PathBuf>,
+
+    /// Colours: auto (on terminals, unless NO_COLOR is set), always or never
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
+    color: Colour,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -41,7 +65,7 @@ const AFTER_HELP: &str = "\
 Exit codes:
   0  done; for `validate`: nothing at or above --fail-on
   1  findings, or the registry said no: not found, exists already, etag differs, document refused
-  2  wrong usage, input or output failed, no registry answers, or the registry has a fault
+  2  wrong usage or settings, input or output failed, no registry answers, or the registry has a fault
 
 Examples:
   persona serve --personas personas         serve a folder of personas on 127.0.0.1:50051
@@ -60,25 +84,56 @@ enum Command {
     Delete(delete::Args),
     Watch(watch::Args),
     Status(status::Args),
+    Config(config::Args),
+    Completions(completions::Args),
 }
 
 /// Runs what the command line asks for, tells of a failure on stderr and answers the exit code.
 pub async fn run(cli: Cli) -> u8 {
-    let mut out = Output::of_process();
-    let result = match cli.command {
-        Command::Serve(args) => serve::run(args, &mut out).await,
-        Command::Validate(args) => validate::run(&args, &mut out),
-        Command::Get(args) => get::run(&args, &mut out).await,
-        Command::List(args) => list::run(&args, &mut out).await,
-        Command::Put(args) => put::run(&args, &mut out).await,
-        Command::Delete(args) => delete::run(&args, &mut out).await,
-        Command::Watch(args) => watch::run(&args, &mut out).await,
-        Command::Status(args) => status::run(&args, &mut out).await,
-    };
+    let mut out = Output::of_process(cli.color);
+    let result = dispatch(cli, &mut out).await;
     if let Err(failure) = &result {
         failure.tell(&mut out);
     }
     exit::code(&result)
+}
+
+async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
+    let Cli { config: file, command, .. } = cli;
+    let load = |given: &[Given], serving: bool| flags::load(file, given.concat(), serving);
+    match command {
+        Command::Serve(args) => serve::run(load(&[args.flags.given()], true)?, out).await,
+        Command::Validate(args) => validate::run(&args, out),
+        Command::Get(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            get::run(&args, &config, out).await
+        }
+        Command::List(args) => {
+            let config = load(&[args.remote.given(), args.places.given_one()], false)?;
+            list::run(&args, &config, out).await
+        }
+        Command::Put(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            put::run(&args, &config, out).await
+        }
+        Command::Delete(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            delete::run(&args, &config, out).await
+        }
+        Command::Watch(args) => {
+            let config = load(&[args.remote.given(), args.places.given_one()], false)?;
+            watch::run(&args, &config, out).await
+        }
+        Command::Config(args) => match args.what {
+            config::What::Show(args) => {
+                let config = load(&[args.flags.given()], true)?;
+                config::show(&args, &config, out)
+            }
+            config::What::Example => config::write_example(out),
+        },
+        Command::Completions(args) => completions::run(&args, out),
+        Command::Status(args) => status::run(&args, &load(&[args.remote.given()], false)?, out).await,
+    }
 }
 
 #[cfg(test)]
@@ -109,7 +164,8 @@ mod tests {
             &["persona", "get"][..],
             &["persona", "get", "Backend Developer"],
             &["persona", "get", "a", "--version", "0"],
-            &["persona", "get", "a", "--server", "ftp://x"],
+            &["persona", "serve", "--durability", "sometimes"],
+            &["persona", "serve", "--prune", "true"],
             &["persona", "put", "a.md", "--etag", "1-0123456789abcdef", "--create-only"],
             &["persona", "put", "a.md", "--dialect", "latin"],
             &["persona", "watch", "--from-now", "--resume", "token"],

@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal as _, Write};
 use serde::Serialize;
 
 use super::Failure;
+use super::form::Colour;
+use crate::document::to_yaml;
 
 /// Where a command writes.
 pub struct Output {
@@ -18,6 +20,32 @@ pub struct Output {
     kept: (Kept, Kept),
 }
 
+/// How a part of data looks on a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// A heading.
+    Bold,
+    /// Something new, or well.
+    Green,
+    /// Something changed.
+    Yellow,
+    /// Something gone, or not well.
+    Red,
+}
+
+impl Paint {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Bold => BOLD,
+            Self::Green => GREEN,
+            Self::Yellow => YELLOW,
+            Self::Red => RED,
+        }
+    }
+}
+
+const OFF: &str = "\x1b[0m";
+const GREEN: &str = "\x1b[1;32m";
 const RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[1;33m";
 const CYAN: &str = "\x1b[1;36m";
@@ -32,11 +60,16 @@ impl std::fmt::Debug for Output {
 impl Output {
     /// The process's own stdout and stderr.
     #[must_use]
-    pub fn of_process() -> Self {
+    pub fn of_process(colour: Colour) -> Self {
         // https://no-color.org: set and not empty.
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let (stdout, stderr) = (io::stdout(), io::stderr());
+        let colours = |terminal: bool| match colour {
+            Colour::Auto => wanted && terminal,
+            Colour::Always => true,
+            Colour::Never => false,
+        };
         let width = stdout
             .is_terminal()
             .then(|| rustix::termios::tcgetwinsize(&stdout).ok())
@@ -44,8 +77,8 @@ impl Output {
             .map(|size| usize::from(size.ws_col))
             .filter(|columns| *columns > 0);
         Self {
-            data_colour: wanted && stdout.is_terminal(),
-            words_colour: wanted && stderr.is_terminal(),
+            data_colour: colours(stdout.is_terminal()),
+            words_colour: colours(stderr.is_terminal()),
             reader: stderr.is_terminal(),
             data: Box::new(stdout),
             words: Box::new(stderr),
@@ -86,7 +119,7 @@ impl Output {
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.data.write_all(bytes).and_then(|()| self.data.flush()).map_err(|source| match source.kind() {
             io::ErrorKind::BrokenPipe => Failure::PipeClosed,
-            _ => Failure::Io { what: "cannot write to stdout".to_owned(), source },
+            _ => Failure::io("cannot write to stdout", source),
         })
     }
 
@@ -103,10 +136,61 @@ impl Output {
     /// # Errors
     /// When stdout takes no more.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        let mut line = serde_json::to_vec(value)
-            .map_err(|error| Failure::Io { what: "cannot write JSON".to_owned(), source: error.into() })?;
+        let mut line = serde_json::to_vec(value).map_err(|error| Failure::io("cannot write JSON", error))?;
         line.push(b'\n');
         self.bytes(&line)
+    }
+
+    /// Writes a YAML document.
+    ///
+    /// # Errors
+    /// When stdout takes no more.
+    pub fn yaml(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = to_yaml(value).map_err(|error| Failure::io("cannot write YAML", error))?;
+        self.bytes(text.as_bytes())
+    }
+
+    /// Writes one line of JSON each.
+    ///
+    /// # Errors
+    /// When stdout takes no more.
+    pub fn json_lines(&mut self, values: impl IntoIterator<Item = impl Serialize>) -> Result<(), Failure> {
+        values.into_iter().try_for_each(|value| self.json(&value))
+    }
+
+    /// Writes a YAML document each, `---` between them.
+    ///
+    /// # Errors
+    /// When stdout takes no more.
+    pub fn yaml_documents(
+        &mut self,
+        values: impl IntoIterator<Item = impl Serialize>,
+    ) -> Result<(), Failure> {
+        for (at, value) in values.into_iter().enumerate() {
+            if at > 0 {
+                self.line("---")?;
+            }
+            self.yaml(&value)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a table for people: the first line is its heading.
+    ///
+    /// # Errors
+    /// When stdout takes no more.
+    pub fn table(&mut self, lines: &[String]) -> Result<(), Failure> {
+        for (at, line) in lines.iter().enumerate() {
+            let line = if at == 0 { self.painted(Paint::Bold, line) } else { line.clone() };
+            self.line(&line)?;
+        }
+        Ok(())
+    }
+
+    /// A part of data for people, coloured where data is.
+    #[must_use]
+    pub fn painted(&self, paint: Paint, text: &str) -> String {
+        if self.data_colour { format!("{}{text}{OFF}", paint.code()) } else { text.to_owned() }
     }
 
     /// Says a line to the person. There is nobody to tell when stderr is closed.
@@ -136,7 +220,7 @@ impl Output {
 
     fn titled(&mut self, colour: &str, title: &str, mark: &str, message: &str) {
         let mark = if mark.is_empty() { String::new() } else { format!("[{mark}]") };
-        let (on, off) = if self.words_colour { (colour, "\x1b[0m") } else { ("", "") };
+        let (on, off) = if self.words_colour { (colour, OFF) } else { ("", "") };
         let message = printable(message);
         self.say(&format!("{on}{title}{mark}{off}: {message}"));
     }

@@ -1,12 +1,12 @@
 //! `persona put`: stores a document, and shows all that is wrong with one that is refused.
 
-use clap::ValueEnum;
-
-use super::remote::{Remote, Source, request_id, unsettled};
+use super::form::Form;
+use super::remote::{Place, Remote, Source, connect, request_id, unsettled};
 use super::{Failure, Outcome, Output, report, shape, walk};
 use crate::client::{Client, ClientError, words};
-use crate::document::{Input, NameSource, parse};
-use crate::domain::{Dialect, DialectReason, Etag, Name, Namespace, Profile};
+use crate::config::Config;
+use crate::document::{Input, NameSource, named, parse};
+use crate::domain::{Dialect, DialectReason, Etag, Name, Profile};
 use crate::wire::pb;
 
 /// Store a persona: create it or give it a new version
@@ -14,16 +14,15 @@ use crate::wire::pb;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The document; `-` for stdin
-    #[arg(value_name = "FILE|-")]
+    #[arg(value_name = "FILE|-", value_hint = clap::ValueHint::FilePath)]
     file: Source,
 
     /// Its name; where the document has one they must be equal [default: the document's]
-    #[arg(long)]
+    #[arg(long, value_parser = named::<Name>)]
     name: Option<Name>,
 
-    /// Where it shall live; made by its first put
-    #[arg(short, long, default_value = "default")]
-    namespace: Namespace,
+    #[command(flatten)]
+    pub(super) place: Place,
 
     /// The kind of file [default: found by path and keys]
     #[arg(long)]
@@ -58,7 +57,7 @@ pub(crate) struct Args {
     output: Form,
 
     #[command(flatten)]
-    remote: Remote,
+    pub(super) remote: Remote,
 }
 
 const EXAMPLES: &str = "\
@@ -68,24 +67,16 @@ Examples:
   persona put backend_developer.md --etag 3-9f86d081884c7d65
   generate | persona put - --name backend_developer --create-only";
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Form {
-    /// One line for people
-    Text,
-    /// One line of JSON
-    Json,
-}
-
-pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
+pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
     let content = walk::read(&args.file)?;
     let path = match &args.file {
         Source::Stdin => String::new(),
         Source::Path(path) => walk::slashed(path),
     };
     let hints = Hints::of(args, &content, &path);
-    let client = args.remote.connect().await?;
+    let client = connect(config).await?;
     let request = pb::PutPersonaRequest {
-        namespace: args.namespace.to_string(),
+        namespace: config.namespace.to_string(),
         name: hints.name.map(|name| name.to_string()).unwrap_or_default(),
         content: content.clone().into(),
         dialect: words::dialect_to_wire(hints.dialect).into(),
@@ -108,6 +99,7 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failur
     match args.output {
         Form::Text => out.line(&told(&response, args.dry_run))?,
         Form::Json => out.json(&shape::Put::new(&response, args.dry_run))?,
+        Form::Yaml => out.yaml(&shape::Put::new(&response, args.dry_run))?,
     }
     Ok(Outcome::Done)
 }

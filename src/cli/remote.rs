@@ -2,39 +2,27 @@
 
 use std::convert::Infallible;
 use std::str::FromStr;
-use std::time::Duration;
-
-use clap::Args;
 
 use super::Failure;
-use crate::client::{Client, ClientError, Options, Server, new_request_id};
-use crate::domain::{InvalidName, Namespace};
+use super::flags::{Calling, Flags, Given, InAny, InOne};
+use crate::client::{Client, ClientError, new_request_id};
+use crate::config::Config;
+use crate::diagnostic::did_you_mean;
+use crate::domain::Namespace;
 use crate::wire::pb::ErrorReason;
 
 /// Which registry, and how long to try.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Registry")]
-pub(super) struct Remote {
-    /// Where the registry is; scheme and port may be left out
-    #[arg(long, env = "PERSONA_SERVER", value_name = "URL", default_value = "http://127.0.0.1:50051")]
-    server: Server,
+pub(super) type Remote = Flags<Calling>;
 
-    /// Seconds that connecting may take
-    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
-    connect_timeout: Duration,
-}
+/// The namespace that a command works in.
+pub(super) type Place = Flags<InOne>;
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no number of seconds above 0, such as 3 or 0.5");
-    let number: f64 = text.parse().map_err(|_| wrong())?;
-    Duration::try_from_secs_f64(number).ok().filter(|span| !span.is_zero()).ok_or_else(wrong)
-}
+/// The namespaces that a command looks at.
+pub(super) type Places = Flags<InAny>;
 
-impl Remote {
-    pub(super) async fn connect(&self) -> Result<Client, Failure> {
-        let options = Options { connect_timeout: self.connect_timeout, ..Options::default() };
-        Ok(Client::connect(&self.server, options).await?)
-    }
+/// Connects to the registry that the configuration names.
+pub(super) async fn connect(config: &Config) -> Result<Client, Failure> {
+    Ok(Client::connect(&config.server, config.client.clone()).await?)
 }
 
 /// One namespace, or all of them (`-`).
@@ -56,10 +44,19 @@ impl Scope {
     }
 }
 
-impl FromStr for Scope {
-    type Err = InvalidName;
-    fn from_str(text: &str) -> Result<Self, InvalidName> {
-        if text == "-" { Ok(Self::All) } else { text.parse().map(Self::One) }
+impl Places {
+    /// The one that was named here or is configured, or all.
+    pub(super) fn scope(&self, config: &Config) -> Scope {
+        if self.all() { Scope::All } else { Scope::One(config.namespace.clone()) }
+    }
+
+    /// What there is to configure: `-` is no namespace.
+    pub(super) fn given_one(&self) -> Given {
+        if self.all() { Given::new() } else { self.given() }
+    }
+
+    fn all(&self) -> bool {
+        self.given().iter().any(|(_, texts)| texts.iter().any(|text| text == "-"))
     }
 }
 
@@ -98,53 +95,58 @@ pub(super) async fn explained(error: ClientError, client: &Client, namespace: &s
     }
     // Help is a courtesy: when the listing fails too, the first failure is what counts.
     let help = match client.list(namespace).await {
+        Ok(personas) if personas.is_empty() => {
+            let help = empty_help(namespace, &namespaces(client).await);
+            Some(format!("namespace {namespace} is empty; {help}"))
+        }
         Ok(personas) => {
-            let names: Vec<_> = personas.iter().map(|persona| persona.name.as_str()).collect();
-            Some(not_found_help(namespace, name, &names))
+            let names = personas.iter().map(|persona| persona.name.as_str());
+            let list = || format!("`persona list --namespace {namespace}` shows what there is");
+            Some(did_you_mean(name, names).unwrap_or_else(list))
         }
         Err(_) => None,
     };
     Failure::Client { error, help }
 }
 
-fn not_found_help(namespace: &str, name: &str, names: &[&str]) -> String {
-    let mut near: Vec<_> = names
-        .iter()
-        .map(|other| (strsim::jaro_winkler(name, other), *other))
-        .filter(|(likeness, _)| *likeness > 0.85)
-        .collect();
-    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    let near: Vec<_> = near.into_iter().take(3).map(|(_, other)| format!("`{other}`")).collect();
-    match (names.len(), near.as_slice()) {
-        (0, _) => format!("namespace {namespace} is empty; `persona put FILE` stores a persona"),
-        (_, []) => format!("`persona list --namespace {namespace}` shows what there is"),
-        (_, near) => format!("did you mean {}?", near.join(" or ")),
-    }
+/// Namespaces with a persona, in order; none where they cannot be told.
+pub(super) async fn namespaces(client: &Client) -> Vec<String> {
+    let personas = client.list("-").await.unwrap_or_default();
+    let mut namespaces: Vec<_> = personas.into_iter().map(|persona| persona.namespace).collect();
+    namespaces.sort();
+    namespaces.dedup();
+    namespaces
 }
+
+/// What to do about a namespace without personas, where these have some.
+pub(super) fn empty_help(namespace: &str, others: &[String]) -> String {
+    let words = others.iter().map(String::as_str);
+    let near = did_you_mean(namespace, words.clone());
+    let put = || "`persona put FILE` stores a persona".to_owned();
+    near.or_else(|| {
+        let some: Vec<_> = words.take(NAMESPACES_TOLD).map(|other| format!("`{other}`")).collect();
+        let more = if others.len() > NAMESPACES_TOLD { " and others" } else { "" };
+        (!some.is_empty()).then(|| format!("{}; there are personas in {}{more}", put(), some.join(", ")))
+    })
+    .unwrap_or_else(put)
+}
+
+/// Namespaces that a help names at most.
+const NAMESPACES_TOLD: usize = 5;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_names_are_offered_best_first() {
-        let names = ["backend_developer", "backend-developer", "security_reviewer"];
+    fn an_empty_namespace_is_answered_with_others() {
+        let others = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(empty_help("opps", &others(&["default", "ops"])), "did you mean `ops`?");
         assert_eq!(
-            not_found_help("default", "backend_develper", &names),
-            "did you mean `backend_developer` or `backend-developer`?"
+            empty_help("x", &others(&["a", "b"])),
+            "`persona put FILE` stores a persona; there are personas in `a`, `b`"
         );
-        assert_eq!(
-            not_found_help("default", "zzz", &names),
-            "`persona list --namespace default` shows what there is"
-        );
-        assert!(not_found_help("empty", "a", &[]).contains("namespace empty is empty"));
-    }
-
-    #[test]
-    fn seconds_are_positive_numbers() {
-        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
-        for bad in ["0", "-1", "NaN", "x", "1e400"] {
-            assert!(seconds(bad).is_err(), "{bad}");
-        }
+        assert!(empty_help("x", &others(&["a", "b", "c", "d", "e", "f"])).ends_with("`e` and others"));
+        assert_eq!(empty_help("x", &[]), "`persona put FILE` stores a persona");
     }
 }

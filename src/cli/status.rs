@@ -1,10 +1,11 @@
 //! `persona status`: how the registry stands.
 
-use clap::ValueEnum;
-
-use super::remote::Remote;
+use super::form::Form;
+use super::output::Paint;
+use super::remote::{Remote, connect};
 use super::shape::Registry;
 use super::{Failure, Outcome, Output};
+use crate::config::Config;
 
 /// Show how the registry stands: store, revision, durability, counts and limits
 #[derive(Debug, clap::Args)]
@@ -15,7 +16,7 @@ pub(crate) struct Args {
     output: Form,
 
     #[command(flatten)]
-    remote: Remote,
+    pub(super) remote: Remote,
 }
 
 const EXAMPLES: &str = "\
@@ -23,22 +24,20 @@ Examples:
   persona status
   persona status -o json | jq .revision";
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Form {
-    /// Lines for people
-    Text,
-    /// One line of JSON, limits included
-    Json,
-}
-
-pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
-    let client = args.remote.connect().await?;
+pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
+    let client = connect(config).await?;
     let registry = Registry::from(client.status().await?);
     match args.output {
         Form::Json => out.json(&registry)?,
+        Form::Yaml => out.yaml(&registry)?,
         Form::Text => {
             for (key, value) in lines(&registry) {
-                out.line(&format!("{key:<11} {value}"))?;
+                let value = match (key, registry.write_state) {
+                    ("writes", "writable") => out.painted(Paint::Green, &value),
+                    ("writes", _) => out.painted(Paint::Red, &value),
+                    _ => value,
+                };
+                out.line(&format!("{} {value}", out.painted(Paint::Bold, &format!("{key:<11}"))))?;
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::validate::judge;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Files, folders (searched for Markdown, .gitignore respected), or `-` for stdin
-    #[arg(value_name = "PATH|-", default_value = ".")]
+    #[arg(value_name = "PATH|-", default_value = ".", value_hint = clap::ValueHint::AnyPath)]
     paths: Vec<Source>,
 
     /// What to print

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Failure;
 use super::remote::Source;
+use crate::config;
 use crate::domain::limits;
 use crate::seed;
 pub(super) use crate::seed::slashed;
@@ -42,7 +43,7 @@ fn find_in(root: &Path, found: &mut Found) -> Result<(), Failure> {
     let walked = seed::walk(root);
     if let Some((path, problem)) = walked.errors.into_iter().next() {
         let what = format!("cannot walk {}", path.display());
-        return Err(Failure::Io { what, source: io::Error::other(problem) });
+        return Err(Failure::io(what, io::Error::other(problem)));
     }
     found.files.extend(walked.files);
     found.skipped += walked.skipped;
@@ -61,7 +62,7 @@ pub(super) fn read(source: &Source) -> Result<Vec<u8>, Failure> {
             .lock()
             .take(most)
             .read_to_end(&mut content)
-            .map_err(|source| Failure::Io { what: "cannot read stdin".to_owned(), source })?,
+            .map_err(|source| Failure::io("cannot read stdin", source))?,
         Source::Path(path) => File::open(path)
             .and_then(|file| file.take(most).read_to_end(&mut content))
             .map_err(|source| unreadable(path, source))?,
@@ -70,7 +71,18 @@ pub(super) fn read(source: &Source) -> Result<Vec<u8>, Failure> {
 }
 
 fn unreadable(path: &Path, source: io::Error) -> Failure {
-    Failure::Io { what: format!("cannot read {}", path.display()), source }
+    let help = match source.kind() {
+        io::ErrorKind::NotFound => {
+            config::nearest_path(path).map(|near| format!("did you mean `{}`?", near.display()))
+        }
+        io::ErrorKind::IsADirectory => Some(format!(
+            "to judge all of it: `persona validate {}`; to serve it: `persona serve --personas {}`",
+            path.display(),
+            path.display()
+        )),
+        _ => None,
+    };
+    Failure::Io { what: format!("cannot read {}", path.display()), source, help }
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::output::printable;
-use super::remote::{Remote, Scope};
+use super::output::{Paint, printable};
+use super::remote::{Places, Remote, Scope, connect};
 use super::shape::Event;
 use super::{Failure, Outcome, Output, table};
 use crate::client::{Selection, Start, Step, Watch};
+use crate::config::Config;
+use crate::document::named;
 use crate::domain::Name;
 use crate::wire::pb;
 use crate::wire::pb::persona_change::Type;
@@ -18,11 +20,11 @@ use crate::wire::pb::watch_personas_response::Event as Wire;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Which personas; they need not exist yet [default: all]
+    #[arg(value_parser = named::<Name>)]
     names: Vec<Name>,
 
-    /// Which namespace; `-` for all
-    #[arg(short, long, value_name = "NS|-", default_value = "default")]
-    namespace: Scope,
+    #[command(flatten)]
+    pub(super) places: Places,
 
     /// Show each version, also when behind [default: the newest]
     #[arg(long)]
@@ -41,7 +43,7 @@ pub(crate) struct Args {
     output: Form,
 
     #[command(flatten)]
-    remote: Remote,
+    pub(super) remote: Remote,
 }
 
 const EXAMPLES: &str = "\
@@ -59,17 +61,18 @@ enum Form {
     Json,
 }
 
-pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
+pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
     // Listened for before anything is printed: an interrupt right after the first line must find somebody.
-    let listen = |kind| signal(kind).map_err(|source| Failure::Io { what: "no signals".to_owned(), source });
+    let listen = |kind| signal(kind).map_err(|source| Failure::io("no signals", source));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let mut watch = tokio::select! {
-        watch = begin(args) => watch?,
+        watch = begin(args, config) => watch?,
         _ = interrupt.recv() => return Ok(Outcome::Done),
         _ = terminate.recv() => return Ok(Outcome::Done),
     };
+    let everywhere = args.places.scope(config) == Scope::All;
     let result = tokio::select! {
-        result = follow(&mut watch, args, out) => result,
+        result = follow(&mut watch, args, everywhere, out) => result,
         _ = interrupt.recv() => Ok(Outcome::Done),
         _ = terminate.recv() => Ok(Outcome::Done),
     };
@@ -80,10 +83,10 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failur
     result
 }
 
-async fn begin(args: &Args) -> Result<Watch, Failure> {
-    let client = args.remote.connect().await?;
+async fn begin(args: &Args, config: &Config) -> Result<Watch, Failure> {
+    let client = connect(config).await?;
     let selection = Selection {
-        namespace: args.namespace.as_str().to_owned(),
+        namespace: args.places.scope(config).as_str().to_owned(),
         names: args.names.iter().map(Name::to_string).collect(),
         view: match args.output {
             Form::Text => pb::PersonaView::Basic,
@@ -99,8 +102,12 @@ async fn begin(args: &Args) -> Result<Watch, Failure> {
     Ok(client.watch(selection, start).await?)
 }
 
-async fn follow(watch: &mut Watch, args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
-    let everywhere = args.namespace == Scope::All;
+async fn follow(
+    watch: &mut Watch,
+    args: &Args,
+    everywhere: bool,
+    out: &mut Output,
+) -> Result<Outcome, Failure> {
     loop {
         match (watch.next().await?, args.output) {
             (Step::Message(message), Form::Json) => {
@@ -147,8 +154,15 @@ fn tell(event: Wire, everywhere: bool, out: &mut Output) -> Result<(), Failure> 
                     Type::Deleted => "deleted",
                     Type::Unspecified => "changed",
                 };
+                let paint = match change.r#type() {
+                    Type::Created => Paint::Green,
+                    Type::Updated | Type::Unspecified => Paint::Yellow,
+                    Type::Deleted => Paint::Red,
+                };
                 if let Some(persona) = &change.persona {
-                    out.line(&line(changes.revision, word, persona, everywhere, out.width()))?;
+                    let line = line(changes.revision, word, persona, everywhere, out.width());
+                    // After the cut: what colours is not seen and has no width.
+                    out.line(&line.replacen(word, &out.painted(paint, word), 1))?;
                 }
             }
         }

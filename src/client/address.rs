@@ -10,6 +10,13 @@ pub const DEFAULT_PORT: u16 = 50051;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server(http::uri::Authority);
 
+impl Default for Server {
+    /// A registry on this machine.
+    fn default() -> Self {
+        Self(http::uri::Authority::from_static("127.0.0.1:50051"))
+    }
+}
+
 impl Server {
     /// The address as a URL.
     #[must_use]

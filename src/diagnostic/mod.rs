@@ -1,10 +1,12 @@
 //! Findings about a document, as data: what, where, how to mend it. Judging lives in `document` and `validate`.
 
 mod code;
+mod near;
 mod position;
 pub mod render;
 
 pub use code::{Code, Severity};
+pub use near::{did_you_mean, nearest};
 pub use position::{LineIndex, Places, Position};
 
 /// Half-open byte offsets into the submitted bytes.

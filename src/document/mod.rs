@@ -3,6 +3,7 @@
 
 mod derive;
 mod dialect;
+mod emit;
 mod entries;
 mod fence;
 mod front;
@@ -15,10 +16,11 @@ mod slug;
 mod source;
 mod yaml;
 
+pub use emit::to_yaml;
 pub use entries::Entry;
 pub use front::Reading;
 pub use outline::{Heading, Part};
-pub use slug::slug;
+pub use slug::{named, slug};
 
 use crate::diagnostic::{Applicability, Code, Diagnostic, Severity, Span};
 use crate::domain::limits::DESCRIPTION_BYTES;

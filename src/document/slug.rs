@@ -1,10 +1,12 @@
 //! Names and section addresses made from text.
 
+use std::str::FromStr;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::domain::Name;
 use crate::domain::limits::{NAME_BYTES, SECTION_SLUG_BYTES};
+use crate::domain::{InvalidName, Name};
 
 /// The name that a text stands for: NFKC, lower case, every run of other characters than `a-z0-9` becomes one `-`
 /// (a single `.`, `_` or `-` stays as it is), trimmed, cut at 64 bytes. None when nothing is left.
@@ -29,6 +31,17 @@ pub fn slug(text: &str) -> Option<Name> {
     }
     slug.truncate(NAME_BYTES);
     slug.trim_end_matches(['.', '_', '-']).parse().ok()
+}
+
+/// A name as a person wrote it. One that is none is answered with the name that it stands for.
+///
+/// # Errors
+/// What is wrong, and what would be right.
+pub fn named<T: FromStr<Err = InvalidName>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: InvalidName| {
+        let near = slug(text).map(|name| format!("; did you mean `{name}`?"));
+        format!("{error}{}", near.unwrap_or_default())
+    })
 }
 
 /// The address of a heading whose title is already free of markup, numbering and emoji: lower case, blanks and

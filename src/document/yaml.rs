@@ -24,6 +24,11 @@ pub(super) fn parse(text: &str) -> Result<Field, Refusal> {
     })
 }
 
+/// The same of JSON, for those who write YAML.
+pub(super) fn from_json(text: &str) -> Result<Field, serde_json::Error> {
+    serde_json::from_str::<Value>(text).map(|value| value.0)
+}
+
 struct Value(Field);
 
 impl<'de> Deserialize<'de> for Value {

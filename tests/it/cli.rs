@@ -13,6 +13,7 @@ fn persona(arguments: &[&str], folder: &Path, stdin: &str) -> Output {
         .args(arguments)
         .current_dir(folder)
         .env_remove("PERSONA_SERVER")
+        .env_remove("PERSONA_CONFIG")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -110,6 +111,17 @@ fn what_cannot_be_read_ends_with_2() {
     let missing = persona(&["validate", "nowhere.md"], folder.path(), "");
     assert_eq!(missing.status.code(), Some(2));
     assert!(stderr(&missing).starts_with("error: cannot read nowhere.md: "), "{}", stderr(&missing));
+    for command in ["validate", "put"] {
+        let near = persona(&[command, "./god.md"], folder.path(), "");
+        assert_eq!(near.status.code(), Some(2));
+        assert!(stderr(&near).ends_with("\n  help: did you mean `./good.md`?\n"), "{}", stderr(&near));
+    }
+    let whole = persona(&["put", "."], folder.path(), "");
+    assert!(
+        stderr(&whole).contains("  help: to judge all of it: `persona validate .`; "),
+        "{}",
+        stderr(&whole)
+    );
     let usage = persona(&["validate", "good.md", "--stdin-filename", "x.md"], folder.path(), "");
     assert_eq!(usage.status.code(), Some(2));
     assert_eq!(persona(&["validate", "--no-such-flag"], folder.path(), "").status.code(), Some(2));
@@ -147,9 +159,52 @@ fn help_tells_the_exit_codes_and_shows_examples() {
     let help = persona(&["--help"], folder.path(), "");
     assert_eq!(help.status.code(), Some(0));
     assert!(stdout(&help).contains("Exit codes:"));
-    for command in ["validate", "get", "list", "put", "delete", "watch", "status"] {
+    for command in ["validate", "get", "list", "put", "delete", "watch", "status", "config", "completions"] {
         let help = persona(&[command, "--help"], folder.path(), "");
         assert_eq!(help.status.code(), Some(0));
         assert!(stdout(&help).contains("Examples:"), "{command}");
+    }
+}
+
+#[test]
+fn completions_are_there_for_every_shell_and_bash_takes_its_own() {
+    let folder = folder(&[]);
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = persona(&["completions", shell], folder.path(), "");
+        assert_eq!(script.status.code(), Some(0));
+        for word in ["validate", "on-conflict", "file-wins", "strict"] {
+            assert!(stdout(&script).contains(word), "{word} for {shell}");
+        }
+        if shell == "bash" {
+            std::fs::write(folder.path().join("persona.bash"), &script.stdout).unwrap();
+            let checked =
+                Command::new("bash").arg("-n").arg(folder.path().join("persona.bash")).output().unwrap();
+            assert!(checked.status.success() && checked.stderr.is_empty(), "{}", stderr(&checked));
+            // And as bash uses it: what may follow `--durability`.
+            let ask = "source persona.bash; COMP_WORDS=(persona serve --durability ''); COMP_CWORD=3; \
+                       _persona persona '' --durability; echo ${COMPREPLY[*]}";
+            let asked = Command::new("bash").args(["-c", ask]).current_dir(folder.path()).output().unwrap();
+            assert_eq!(stdout(&asked), "strict relaxed\n", "{}", stderr(&asked));
+        }
+    }
+    let help = persona(&["completions", "--help"], folder.path(), "");
+    assert!(stdout(&help).contains("Install:"), "{}", stdout(&help));
+}
+
+#[test]
+fn a_name_that_is_none_is_answered_with_one() {
+    let folder = folder(&[("persona.toml", "[client]\nnamespace = \"My Team\"\n"), ("good.md", GOOD)]);
+    for command in [&["get"][..], &["delete"], &["watch"], &["put", "good.md", "--name"]] {
+        let output = persona(&[command, &["Backend Developer"]].concat(), folder.path(), "");
+        assert_eq!(output.status.code(), Some(2), "{command:?}");
+        assert!(stderr(&output).contains("; did you mean `backend-developer`?"), "{}", stderr(&output));
+    }
+    for (output, place) in [
+        (persona(&["list"], folder.path(), ""), "persona.toml:2:13: namespace"),
+        (persona(&["list", "--config", "/dev/null", "-n", "My Team"], folder.path(), ""), "--namespace"),
+    ] {
+        let words = stderr(&output);
+        assert!(words.starts_with(&format!("error: {place}: \"My Team\" is not a name: ")), "{words}");
+        assert!(words.ends_with("; did you mean `my-team`?\n"), "{words}");
     }
 }

@@ -6,7 +6,7 @@ use persona_registry::domain::Namespace;
 use persona_registry::seed::Source;
 
 use crate::harness::{Server, document, put};
-use crate::program::{beside, command, run};
+use crate::program::{beside, command, run, yaml_documents};
 use crate::proxy::Proxy;
 
 /// A server with a persona of each of these names.
@@ -48,7 +48,7 @@ async fn a_document_makes_its_way_through_the_registry() {
     does(&["delete", "guide"], 0, "deleted guide (last version 2) at revision 3\n").await;
     does(&["get", "guide", "--version", "1"], 0, &first).await;
     let told = does(&["list"], 0, "").await;
-    assert_eq!(told, "no personas in namespace default; `persona put FILE` stores one\n");
+    assert_eq!(told, "no personas in namespace default\n  help: `persona put FILE` stores a persona\n");
     does(&["put", "/nowhere.md"], 2, "").await;
 }
 
@@ -68,7 +68,20 @@ async fn what_is_not_found_is_answered_with_what_is_near() {
     assert!(ended.err.starts_with("error[VERSION_NOT_FOUND]: "), "{}", ended.err);
     let ended = run(beside(server.address, &["get", "x", "-n", "empty"])).await;
     assert!(
-        ended.err.ends_with("help: namespace empty is empty; `persona put FILE` stores a persona\n"),
+        ended.err.ends_with(
+            "help: namespace empty is empty; `persona put FILE` stores a persona; there are personas in `default`\n"
+        ),
+        "{}",
+        ended.err
+    );
+    for form in ["table", "json", "yaml"] {
+        let ended = run(beside(server.address, &["list", "-n", "defualt", "-o", form])).await;
+        assert_eq!((ended.code, ended.out.as_str()), (Some(0), ""));
+        assert_eq!(ended.err, "no personas in namespace defualt\n  help: did you mean `default`?\n");
+    }
+    let ended = run(beside(server.address, &["get", "sre", "-n", "defualt"])).await;
+    assert!(
+        ended.err.ends_with("help: namespace defualt is empty; did you mean `default`?\n"),
         "{}",
         ended.err
     );
@@ -142,4 +155,60 @@ async fn status_tells_how_the_registry_stands() {
     assert_eq!((&status["revision"], &status["counts"]["personas"]), (&2.into(), &2.into()));
     let unknown = run(command(Path::new("/"), &["status", "--server", "ftp://x"])).await;
     assert_eq!(unknown.code, Some(2));
+}
+
+#[tokio::test]
+async fn yaml_says_what_json_says() {
+    let server = holding(&["a", "b"]).await;
+    let odd = "---\nname: odd\ndescription: \"yes\"\nlevel: 0.5\n---\n\n# Odd  \r\n\u{2028} \n\n\n";
+    std::fs::write(server.scratch().join("odd.md"), odd).unwrap();
+    let file = server.scratch().join("odd.md");
+    let file = file.to_str().unwrap();
+    for arguments in [
+        &["put", file, "--request-id", "one"][..],
+        &["get", "odd"],
+        &["get", "b"],
+        &["list"],
+        &["status"],
+        &["delete", "a", "--request-id", "two"],
+    ] {
+        // The first attempt of a write differs from its repetitions.
+        run(beside(server.address, arguments)).await;
+        let json = run(beside(server.address, &[arguments, &["-o", "json"]].concat())).await;
+        let yaml = run(beside(server.address, &[arguments, &["-o", "yaml"]].concat())).await;
+        assert_eq!((json.code, yaml.code), (Some(0), Some(0)), "{arguments:?}: {} {}", json.err, yaml.err);
+        let lines: Vec<serde_json::Value> =
+            json.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(yaml_documents(&yaml.out), lines, "{arguments:?}: {}", yaml.out);
+        assert_eq!(yaml.out.lines().filter(|line| *line == "---").count(), lines.len() - 1, "{}", yaml.out);
+    }
+    let whole = run(beside(server.address, &["get", "odd", "-o", "yaml"])).await.out;
+    assert!(whole.contains("\nname: odd\n") && whole.contains("\ndescription: \"yes\"\n"), "{whole}");
+}
+
+#[tokio::test]
+async fn colours_are_for_people_who_want_them() {
+    let server = holding(&["a"]).await;
+    let coloured = async |arguments: &[&str], variable: &str| {
+        let mut asked = beside(server.address, arguments);
+        asked.env("NO_COLOR", variable);
+        let ended = run(asked).await;
+        (ended.out.contains('\u{1b}'), ended.err.contains('\u{1b}'))
+    };
+    let always = |arguments: &[&'static str]| [arguments, &["--color", "always"]].concat();
+    for people in [&["list"][..], &["status"], &["config", "show"]] {
+        assert_eq!(coloured(people, "").await, (false, false), "{people:?} into a pipe");
+        assert_eq!(
+            coloured(&always(people), "1").await,
+            (true, false),
+            "{people:?}: a flag goes before NO_COLOR"
+        );
+    }
+    for machines in
+        [&["list", "-o", "json"][..], &["list", "-o", "yaml"], &["status", "-o", "json"], &["get", "a"]]
+    {
+        assert_eq!(coloured(&always(machines), "").await, (false, false), "{machines:?}");
+    }
+    assert_eq!(coloured(&always(&["get", "b"]), "").await, (false, true));
+    assert_eq!(coloured(&["get", "b", "--color", "never"], "").await, (false, false));
 }

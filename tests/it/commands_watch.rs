@@ -151,3 +151,22 @@ async fn a_watch_without_a_place_says_so() {
     assert_eq!(ended.code, Some(0));
     assert!(ended.err.starts_with("go on later with --resume "), "{}", ended.err);
 }
+
+#[tokio::test]
+async fn colours_tell_what_happened_to_people_alone() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    let arguments = ["watch", "--from-now", "--color", "always"];
+    let mut watch = Program::start(beside(server.address, &arguments));
+    let mut machine = Program::start(beside(server.address, &[&arguments[..], &["-o", "json"]].concat()));
+    watch.err.until("watching from").await;
+    machine.out.until("opened").await;
+    write(&mut client, "a", "1").await;
+    write(&mut client, "a", "2").await;
+    client.delete_persona(delete("a")).await.unwrap();
+    for (colour, word) in [("32", "created"), ("33", "updated"), ("31", "deleted")] {
+        let line = watch.out.next().await;
+        assert!(line.contains(&format!("  \u{1b}[1;{colour}m{word}\u{1b}[0m  a")), "{line:?}");
+        assert!(!machine.out.next().await.contains('\u{1b}'));
+    }
+}

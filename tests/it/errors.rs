@@ -227,8 +227,19 @@ async fn by_damage() -> Status {
     }
     drop(client);
     let stopped = server.stop().await;
-    let view =
-        sled::Config::new().path(stopped.data_dir().join("view-1")).segment_size(8 << 20).open().unwrap();
+    let path = stopped.data_dir().join("view-1");
+    let view = soon(async {
+        loop {
+            // A program that another test starts holds the lock too, until it has become that program.
+            match sled::Config::new().path(&path).segment_size(8 << 20).open() {
+                Err(error) if error.to_string().contains("could not acquire lock") => {
+                    tokio::task::yield_now().await;
+                }
+                opened => break opened.unwrap(),
+            }
+        }
+    })
+    .await;
     let contents = view.open_tree("contents").unwrap();
     let (key, value) = contents.first().unwrap().unwrap();
     let mut value = value.to_vec();

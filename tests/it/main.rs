@@ -19,6 +19,7 @@ mod client_watch;
 mod commands;
 mod commands_serve;
 mod commands_watch;
+mod config;
 mod consistency;
 mod corpus;
 mod crash_book;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
+use persona_registry::config::{FILE_VARIABLE, SETTINGS};
 use tokio::sync::mpsc;
 
 use crate::harness::soon;
@@ -22,8 +23,7 @@ pub struct Ended {
 /// The binary in this folder, free of what the environment would tell it.
 pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
-    for variable in ["PERSONA_SERVER", "PERSONA_LISTEN", "PERSONA_DATA_DIR", "PERSONA_LOG_FORMAT", "RUST_LOG"]
-    {
+    for variable in SETTINGS.iter().map(|setting| setting.variable).chain([FILE_VARIABLE, "RUST_LOG"]) {
         command.env_remove(variable);
     }
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
@@ -43,6 +43,12 @@ pub async fn run(mut command: Command) -> Ended {
     let output = soon(output).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// The documents of a text.
+pub fn yaml_documents(text: &str) -> Vec<serde_json::Value> {
+    let documents = serde_yaml::Deserializer::from_str(text);
+    documents.map(|document| serde::Deserialize::deserialize(document).unwrap()).collect()
 }
 
 /// A command that runs, with its lines as they come.

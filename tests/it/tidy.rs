@@ -19,9 +19,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("grpc", &["edge", "wire", "registry", "diagnostic", "domain"]),
     ("client", &["wire", "diagnostic", "domain"]),
     ("server", &["grpc", "edge", "seed", "registry", "domain"]),
+    ("config", &["server", "client", "seed", "registry", "journal", "document", "diagnostic", "domain"]),
     (
         "cli",
         &[
+            "config",
             "server",
             "client",
             "wire",
@@ -49,13 +51,17 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ignore", &["src/seed/"]),
     ("notify", &["src/seed/changes.rs"]),
     ("rustix", &["src/store/dir.rs", "src/cli/output.rs"]),
-    ("directories", &["src/cli/"]),
+    ("directories", &["src/config/"]),
+    ("clap_complete", &["src/cli/completions.rs"]),
+    ("toml", &["src/config/file.rs"]),
+    ("strsim", &["src/diagnostic/near.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("anyhow", &["src/main.rs"]),
 ];
 
 /// The modules that may block, hold state or know time; all others are pure.
-const NO_RUNTIME: &[&str] = &["domain", "diagnostic", "document", "validate", "record", "store", "wire"];
+const NO_RUNTIME: &[&str] =
+    &["domain", "diagnostic", "document", "validate", "record", "store", "wire", "config"];
 
 /// Lines above which a file wants a second noun.
 const MAX_LINES: usize = 350;

@@ -1,0 +1,257 @@
+//! What a setting may hold: how it is written in each layer, and how it is read. Every reader says what would be right.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::diagnostic::did_you_mean;
+use crate::document::named;
+use crate::domain::Namespace;
+use crate::seed::Source;
+
+/// What a setting may hold.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// An IP address with a port.
+    Address,
+    /// A folder.
+    Folder,
+    /// Folders of personas, each as `DIR` or `NAMESPACE=DIR`.
+    Sources,
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// Yes or no.
+    Switch,
+    /// A whole number, with what it counts.
+    Number(&'static str),
+    /// A number of seconds, fractions allowed.
+    Seconds,
+    /// Address of a registry.
+    Server,
+    /// A namespace.
+    Namespace,
+    /// Origins of web pages.
+    Origins,
+}
+
+impl Kind {
+    /// Whether it holds several values.
+    #[must_use]
+    pub fn is_list(self) -> bool {
+        matches!(self, Self::Sources | Self::Origins)
+    }
+
+    /// What help calls a value of it.
+    #[must_use]
+    pub fn value_name(self) -> &'static str {
+        match self {
+            Self::Address => "ADDR",
+            Self::Folder => "DIR",
+            Self::Sources => "[NAMESPACE=]DIR",
+            Self::Choice(_) => "WORD",
+            Self::Switch => "BOOL",
+            Self::Number(unit) => unit,
+            Self::Seconds => "SECONDS",
+            Self::Server => "URL",
+            Self::Namespace => "NS",
+            Self::Origins => "ORIGIN",
+        }
+    }
+
+    /// How it is written in the file.
+    #[must_use]
+    pub fn in_toml(self) -> &'static str {
+        match self {
+            Self::Sources | Self::Origins => "an array of texts, such as [\"a\", \"b\"]",
+            Self::Switch => "true or false, without quotes",
+            Self::Number(_) => "a whole number, without quotes",
+            Self::Seconds => "a number of seconds, without quotes",
+            Self::Address | Self::Folder | Self::Choice(_) | Self::Server | Self::Namespace => {
+                "a text in quotes"
+            }
+        }
+    }
+
+    /// The value of a variable as texts: lists are parted.
+    pub(super) fn part(self, text: &str) -> Vec<String> {
+        let parts: Vec<String> = match self {
+            Self::Sources => {
+                std::env::split_paths(text).map(|path| path.to_string_lossy().into_owned()).collect()
+            }
+            Self::Origins => text.split(',').map(|part| part.trim().to_owned()).collect(),
+            _ => return vec![text.to_owned()],
+        };
+        parts.into_iter().filter(|part| !part.is_empty()).collect()
+    }
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For machines.
+    Json,
+}
+
+/// The longest time that a setting may name: a year. Clocks overflow somewhere beyond.
+const MOST_SECONDS: f64 = 31_536_000.0;
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!("{text:?} is no IP address with a port, such as 127.0.0.1:50051; port 0 is any free one")
+    })
+}
+
+pub(super) fn folder(text: &str) -> Result<std::path::PathBuf, String> {
+    if text.is_empty() { Err("the folder is missing".to_owned()) } else { Ok(text.into()) }
+}
+
+pub(super) fn source(text: &str) -> Result<Source, String> {
+    let (namespace, dir) = match text.split_once('=') {
+        None => (Namespace::default(), text),
+        Some((name, dir)) => (namespace(name)?, dir),
+    };
+    if dir.is_empty() {
+        return Err(format!("{text:?} lacks the folder; write DIR or NAMESPACE=DIR"));
+    }
+    Ok(Source { namespace, dir: dir.into() })
+}
+
+pub(super) fn namespace(text: &str) -> Result<Namespace, String> {
+    named(text)
+}
+
+pub(super) fn server(text: &str) -> Result<crate::client::Server, String> {
+    text.parse().map_err(|error| format!("{error}"))
+}
+
+pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    let words = || choices.iter().map(|(word, _)| *word);
+    let found = choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+    found.ok_or_else(|| {
+        let known = words().collect::<Vec<_>>().join(", ");
+        let near = did_you_mean(text, words()).map(|near| format!("; {near}")).unwrap_or_default();
+        format!("{text:?} is none of: {known}{near}")
+    })
+}
+
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("{text:?} is neither true nor false"))
+}
+
+pub(super) fn number(text: &str, least: u64) -> Result<u64, String> {
+    text.parse()
+        .ok()
+        .filter(|number| *number >= least)
+        .ok_or_else(|| format!("{text:?} is no whole number from {least} on"))
+}
+
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .filter(|number| (0.0..=MOST_SECONDS).contains(number))
+        .and_then(|number| Duration::try_from_secs_f64(number).ok())
+        .ok_or_else(|| format!("{text:?} is no number of seconds from 0 to {MOST_SECONDS}, such as 3 or 0.5"))
+}
+
+pub(super) fn seconds_above_0(text: &str) -> Result<Duration, String> {
+    let span = seconds(text)?;
+    if span.is_zero() {
+        Err(format!("{text:?} leaves no time at all; write a number above 0"))
+    } else {
+        Ok(span)
+    }
+}
+
+/// An origin as browsers send it, so that both can be compared letter by letter.
+pub(super) fn origin(text: &str) -> Result<String, String> {
+    let wrong = || {
+        format!(
+            "{text:?} is no origin; write SCHEME://HOST or SCHEME://HOST:PORT in lower case, or * for any"
+        )
+    };
+    if text == "*" {
+        return Ok(text.to_owned());
+    }
+    let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
+    let authority: http::uri::Authority = rest.parse().map_err(|_| wrong())?;
+    let sound = ["http", "https"].contains(&scheme)
+        && authority.as_str() == rest
+        && !authority.host().is_empty()
+        && !rest.contains('@')
+        && !rest.ends_with(':')
+        && !rest.contains(|letter: char| letter.is_ascii_uppercase());
+    let usual = [("http", ":80"), ("https", ":443")];
+    if let Some((_, port)) = usual.iter().find(|(of, port)| *of == scheme && rest.ends_with(port)) {
+        return Err(format!("browsers leave out {port:?} in {text:?}; leave it out too"));
+    }
+    if sound { Ok(text.to_owned()) } else { Err(wrong()) }
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Pretty => "pretty",
+            Self::Json => "json",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_may_name_its_namespace() {
+        let ops = source("ops=team/personas").unwrap();
+        assert_eq!((ops.namespace.as_str(), ops.id().as_str()), ("ops", "ops=team/personas"));
+        assert_eq!(source("personas").unwrap().id().as_str(), "default=personas");
+        assert!(source("Ops=x").is_err() && source("ops=").is_err());
+    }
+
+    #[test]
+    fn seconds_are_numbers_within_a_year() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(seconds("0"), Ok(Duration::ZERO));
+        for bad in ["-1", "NaN", "inf", "x", "1e400", "30s", ""] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+        assert!(seconds_above_0("0").is_err() && seconds_above_0("0.001").is_ok());
+    }
+
+    #[test]
+    fn origins_are_as_browsers_send_them() {
+        for good in ["*", "https://example.com", "http://localhost:3000", "http://[::1]:8080"] {
+            assert_eq!(origin(good), Ok(good.to_owned()));
+        }
+        for bad in [
+            "example.com",
+            "https://example.com/",
+            "https://Example.com",
+            "ftp://a",
+            "https://",
+            "https://a:",
+            "https://a:443",
+            "null",
+            "https://u@a",
+        ] {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn words_are_offered_when_one_is_near() {
+        let choices = [("strict", 1), ("relaxed", 2)];
+        assert_eq!(choice("relaxed", &choices), Ok(2));
+        let told = choice("strikt", &choices).unwrap_err();
+        assert_eq!(told, "\"strikt\" is none of: strict, relaxed; did you mean `strict`?");
+    }
+
+    #[test]
+    fn variables_hold_lists_too() {
+        assert_eq!(Kind::Sources.part("a:ops=b:"), ["a", "ops=b"]);
+        assert_eq!(Kind::Origins.part("https://a:1, http://b"), ["https://a:1", "http://b"]);
+        assert_eq!(Kind::Folder.part("a:b"), ["a:b"]);
+    }
+}

@@ -1,0 +1,311 @@
+//! The one table of settings: how each is called in every layer, what it holds, and where its value goes.
+
+use std::fmt;
+
+use super::kind::{self, Kind, LogFormat};
+use super::{Config, Given, Problem};
+use crate::journal::Durability;
+use crate::registry::OnConflict;
+
+/// A table of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// What `persona serve` does.
+    Serve,
+    /// How the other commands find a registry.
+    Client,
+}
+
+impl Section {
+    /// Both, in the order of the file.
+    pub const ALL: [Self; 2] = [Self::Serve, Self::Client];
+
+    /// Its name in the file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Client => "client",
+        }
+    }
+}
+
+/// What holds when nobody says anything.
+#[derive(Debug, Clone, Copy)]
+pub enum Fallback {
+    /// This text, read as any other.
+    Text(&'static str),
+    /// What these words say: it depends on the machine, or is nothing.
+    Words(&'static str),
+}
+
+/// One setting.
+pub struct Setting {
+    /// The table of the file that it stands in.
+    pub section: Section,
+    /// Its key there.
+    pub key: &'static str,
+    /// Its flag, without the dashes.
+    pub flag: &'static str,
+    /// Its variable.
+    pub variable: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// What holds when nobody says anything.
+    pub default: Fallback,
+    /// What it is for, in one or two sentences.
+    pub help: &'static str,
+    /// A value for the example file, where the default is no text.
+    pub example: &'static str,
+    pub(super) set: fn(&mut Config, &Given) -> Result<(), Vec<Problem>>,
+}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}.{}", self.section.name(), self.key)
+    }
+}
+
+impl Setting {
+    /// The settings of a table.
+    pub fn of(section: Section) -> impl Iterator<Item = &'static Self> {
+        SETTINGS.iter().filter(move |setting| setting.section == section)
+    }
+}
+
+pub(super) const ON_CONFLICT: &[(&str, OnConflict)] =
+    &[("report", OnConflict::Report), ("file-wins", OnConflict::FileWins)];
+pub(super) const DURABILITY: &[(&str, Durability)] =
+    &[("strict", Durability::Strict), ("relaxed", Durability::Relaxed)];
+pub(super) const LOG_FORMAT: &[(&str, LogFormat)] =
+    &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)];
+
+const MIB: u64 = 1024 * 1024;
+
+/// All settings, in the order of help, the file and the documentation.
+pub static SETTINGS: &[Setting] = &[
+    Setting {
+        section: Section::Serve,
+        key: "listen",
+        flag: "listen",
+        variable: "PERSONA_LISTEN",
+        kind: Kind::Address,
+        default: Fallback::Text("127.0.0.1:50051"),
+        help: "Address to listen on. Port 0: any that is free",
+        example: "",
+        set: |config, given| given.one(kind::address).map(|it| config.listen = it),
+    },
+    Setting {
+        section: Section::Serve,
+        key: "data-dir",
+        flag: "data-dir",
+        variable: "PERSONA_DATA_DIR",
+        kind: Kind::Folder,
+        default: Fallback::Words("a folder of the platform's for data, under a key of this folder"),
+        help: "Where the registry keeps its data",
+        example: "~/registry",
+        set: |config, given| given.one(kind::folder).map(|it| config.data_dir = Some(it)),
+    },
+    Setting {
+        section: Section::Serve,
+        key: "personas",
+        flag: "personas",
+        variable: "PERSONA_PERSONAS",
+        kind: Kind::Sources,
+        default: Fallback::Words("personas, where there is such a folder"),
+        help: "Folders of Markdown files to take in, each as DIR or NAMESPACE=DIR",
+        example: "personas",
+        set: |config, given| given.each(kind::source).map(|it| config.personas = Some(it)),
+    },
+    Setting {
+        section: Section::Serve,
+        key: "on-conflict",
+        flag: "on-conflict",
+        variable: "PERSONA_ON_CONFLICT",
+        kind: Kind::Choice(&["report", "file-wins"]),
+        default: Fallback::Text("report"),
+        help: "What happens when a file and the registry both changed a persona: report keeps both and says so, \
+               file-wins stores the file",
+        example: "",
+        set: |config, given| {
+            let seeding = &mut config.options.seeding;
+            given.one(|text| kind::choice(text, ON_CONFLICT)).map(|it| seeding.on_conflict = it)
+        },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "prune",
+        flag: "prune",
+        variable: "PERSONA_PRUNE",
+        kind: Kind::Switch,
+        default: Fallback::Text("false"),
+        help: "Delete personas whose file is gone: only those that their folder created and nobody changed since",
+        example: "",
+        set: |config, given| given.one(kind::switch).map(|it| config.options.seeding.prune = it),
+    },
+    Setting {
+        section: Section::Serve,
+        key: "follow",
+        flag: "follow",
+        variable: "PERSONA_FOLLOW",
+        kind: Kind::Switch,
+        default: Fallback::Text("false"),
+        help: "Take in changes to the folders while the server runs",
+        example: "",
+        set: |config, given| given.one(kind::switch).map(|it| config.options.seeding.follow = it),
+    },
+    Setting {
+        section: Section::Serve,
+        key: "durability",
+        flag: "durability",
+        variable: "PERSONA_DURABILITY",
+        kind: Kind::Choice(&["strict", "relaxed"]),
+        default: Fallback::Text("strict"),
+        help: "What OK on a write means: strict survives a power cut, relaxed may lose the last second to one",
+        example: "",
+        set: |config, given| {
+            let journal = &mut config.options.registry.journal;
+            given.one(|text| kind::choice(text, DURABILITY)).map(|it| journal.durability = it)
+        },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "grace",
+        flag: "grace",
+        variable: "PERSONA_GRACE",
+        kind: Kind::Seconds,
+        default: Fallback::Text("30"),
+        help: "How long a shutdown may take before what is left is cut, in seconds",
+        example: "",
+        set: |config, given| given.one(kind::seconds).map(|it| config.options.grace = it),
+    },
+    Setting {
+        section: Section::Serve,
+        key: "watch-streams",
+        flag: "watch-streams",
+        variable: "PERSONA_WATCH_STREAMS",
+        kind: Kind::Number("N"),
+        default: Fallback::Text("20000"),
+        help: "Watch streams at once, at most",
+        example: "",
+        set: |config, given| {
+            let streams = &mut config.options.registry.watch_streams;
+            given
+                .one(|text| kind::number(text, 0))
+                .map(|it| *streams = usize::try_from(it).unwrap_or(usize::MAX))
+        },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "min-free",
+        flag: "min-free",
+        variable: "PERSONA_MIN_FREE",
+        kind: Kind::Number("MIB"),
+        default: Fallback::Text("64"),
+        help: "Refuse writes while the disk has less free space than this, in MiB",
+        example: "",
+        set: |config, given| {
+            let bytes = &mut config.options.registry.min_free_bytes;
+            given.one(|text| kind::number(text, 0)).map(|it| *bytes = it.saturating_mul(MIB))
+        },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "cache",
+        flag: "cache",
+        variable: "PERSONA_CACHE",
+        kind: Kind::Number("MIB"),
+        default: Fallback::Text("1024"),
+        help: "Memory for the pages of the store, in MiB",
+        example: "",
+        set: |config, given| {
+            let bytes = &mut config.options.registry.store.cache_bytes;
+            given.one(|text| kind::number(text, 0)).map(|it| *bytes = it.saturating_mul(MIB))
+        },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "segment-bytes",
+        flag: "segment-bytes",
+        variable: "PERSONA_SEGMENT_BYTES",
+        kind: Kind::Number("BYTES"),
+        default: Fallback::Text("67108864"),
+        help: "Length at which a file of the journal is followed by the next, in bytes",
+        example: "",
+        set: |config, given| {
+            let bytes = &mut config.options.registry.journal.segment_bytes;
+            given.one(|text| kind::number(text, 4096)).map(|it| *bytes = it)
+        },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "checkpoint",
+        flag: "checkpoint",
+        variable: "PERSONA_CHECKPOINT",
+        kind: Kind::Seconds,
+        default: Fallback::Text("30"),
+        help: "How often the store is made durable while there are writes, in seconds: a start after a crash replays \
+               the journal from there. Acknowledged writes are durable without it",
+        example: "",
+        set: |config, given| {
+            given.one(kind::seconds).map(|it| config.options.registry.checkpoint_interval = it)
+        },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "log-format",
+        flag: "log-format",
+        variable: "PERSONA_LOG_FORMAT",
+        kind: Kind::Choice(&["pretty", "json"]),
+        default: Fallback::Words("pretty where stderr is a terminal, else json"),
+        help: "How the log is written to stderr: pretty for people, json for machines",
+        example: "json",
+        set: |config, given| {
+            given.one(|text| kind::choice(text, LOG_FORMAT)).map(|it| config.log_format = Some(it))
+        },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "web-origins",
+        flag: "web-origin",
+        variable: "PERSONA_WEB_ORIGINS",
+        kind: Kind::Origins,
+        default: Fallback::Words("none"),
+        help: "Origins whose pages may call from a browser, such as https://example.com; * for any",
+        example: "https://example.com",
+        set: |config, given| given.each(kind::origin).map(|it| config.options.web_origins = it),
+    },
+    Setting {
+        section: Section::Client,
+        key: "server",
+        flag: "server",
+        variable: "PERSONA_SERVER",
+        kind: Kind::Server,
+        default: Fallback::Text("http://127.0.0.1:50051"),
+        help: "Where the registry is; scheme and port may be left out",
+        example: "",
+        set: |config, given| given.one(kind::server).map(|it| config.server = it),
+    },
+    Setting {
+        section: Section::Client,
+        key: "namespace",
+        flag: "namespace",
+        variable: "PERSONA_NAMESPACE",
+        kind: Kind::Namespace,
+        default: Fallback::Text("default"),
+        help: "The namespace that commands work in",
+        example: "",
+        set: |config, given| given.one(kind::namespace).map(|it| config.namespace = it),
+    },
+    Setting {
+        section: Section::Client,
+        key: "connect-timeout",
+        flag: "connect-timeout",
+        variable: "PERSONA_CONNECT_TIMEOUT",
+        kind: Kind::Seconds,
+        default: Fallback::Text("3"),
+        help: "Seconds that connecting may take",
+        example: "",
+        set: |config, given| given.one(kind::seconds_above_0).map(|it| config.client.connect_timeout = it),
+    },
+];
