@@ -167,3 +167,26 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         self.watched(shut, context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_that_finds_no_room_for_too_long_fails_and_one_that_does_in_time_does_not() {
+        let (mut reader, inner) = tokio::io::duplex(8);
+        let mut connection = Connection::new(inner, Duration::from_millis(200));
+        let reads = tokio::spawn(async move {
+            let mut taken = [0; 64];
+            reader.read_exact(&mut taken).await.unwrap();
+            reader
+        });
+        connection.write_all(&[0; 64]).await.unwrap();
+        let reader = reads.await.unwrap();
+        let error = connection.write_all(&[0; 64]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(reader);
+    }
+}
