@@ -145,10 +145,10 @@ class Page {
   async shoot(name) {
     if (!screenshots) return;
     for (const colorScheme of ["light", "dark"]) {
-      await this.tab.emulateMedia({ colorScheme });
+      await this.tab.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       await this.tab.screenshot({ path: path.join(screenshots, `${name}-${colorScheme}.png`) });
     }
-    await this.tab.emulateMedia({ colorScheme: "light" });
+    await this.tab.emulateMedia({ colorScheme: "light", reducedMotion: "no-preference" });
   }
 }
 

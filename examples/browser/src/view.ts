@@ -227,7 +227,11 @@ export class View {
       table,
       document,
     );
-    if (focus) article.focus();
+    if (!focus) return;
+    article.scrollTop = 0;
+    article.focus({ preventScroll: true });
+    // On a narrow page it stands below the list.
+    if (article.getBoundingClientRect().top > window.innerHeight / 2) article.scrollIntoView();
   }
 
   /** Says what became of the persona that is read. */
