@@ -107,14 +107,15 @@ async fn s9_a_page_that_stops_reading_is_cut_off_delays_nobody_and_one_that_is_i
     let mut reader = Follower::synced(&server, full()).await;
     let mut hand = Writer::new(&server).await;
     // More than the kernel holds for a reader, if need be.
-    for number in 0..64 {
+    for number in 0..128 {
         hand.put("default", "a", &format!("{number} {}", "word ".repeat(50_000))).await.unwrap();
         reader.reach(hand.history.head()).await;
     }
     watches_become(&server, 2).await;
     let read = rest(&mut stalled).await;
     assert!(read.starts_with("HTTP/1.1 200 OK\r\n"), "{} bytes", read.len());
-    assert!(read.len() < 16 * 1024 * 1024, "the server did not hold {} bytes", read.len());
+    // 32 MB were written meanwhile; what comes now is what the kernel held.
+    assert!(read.len() < 16 * 1024 * 1024, "{} bytes were held", read.len());
     drop(idle);
     watches_become(&server, 1).await;
 }
