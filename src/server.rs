@@ -1,22 +1,21 @@
 //! The server: opens the registry, takes in the folders, serves until told to stop, then drains.
 
+mod accept;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http2;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tonic::service::Routes;
 
-use crate::edge::{Edge, stall};
-use crate::grpc::{self, Services, Transport};
+use self::accept::accept;
+use crate::edge::Edge;
+use crate::edge::cors::{OriginError, Origins};
+use crate::grpc::{self, Services, Transport, Web};
 use crate::registry::{self, OpenError, OpenReport, Registry};
 use crate::seed;
 
@@ -33,17 +32,19 @@ pub struct Options {
     pub web_origins: Vec<String>,
     /// How long a drain may take before what is left is cut. Default 30 s.
     pub grace: Duration,
-    /// How long data may wait for a reader before its stream is reset. Default 60 s.
+    /// How long data may wait for a reader before its stream is reset, or over HTTP/1.1 its connection ended; and how
+    /// long the body of a gRPC-Web request may stand still. Default 60 s.
     pub stall_limit: Duration,
     /// Connections at once; further ones wait to be accepted. Default 16384.
     pub connections: usize,
     /// Calls at once on one connection. Default 1024.
     pub streams_per_connection: u32,
-    /// Bytes that one stream may hold unsent. Default 64 KiB.
+    /// Bytes that one stream, or one connection of HTTP/1.1, may hold unsent. Default 64 KiB.
     pub send_buffer_bytes: usize,
     /// How often a silent connection is asked whether it lives. Default 20 s.
     pub keepalive: Duration,
-    /// How long a new connection may say nothing. Default 10 s.
+    /// How long a new connection may take to say which protocol it speaks, and one of HTTP/1.1 for the head of each
+    /// request. Default 10 s.
     pub first_bytes: Duration,
 }
 
@@ -70,6 +71,9 @@ impl Options {
 /// Why the server does not start, or stopped without being told.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// What was given as an origin of web pages is none.
+    #[error("pages cannot be allowed: {0}")]
+    Origin(#[from] OriginError),
     /// The registry does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -116,7 +120,7 @@ pub enum News {
     Followed(seed::Source, seed::Report),
 }
 
-type Service = Edge<Transport<Routes>>;
+type Service = Web<Edge<Transport<Routes>>>;
 
 /// Serves on a bound listener until `shutdown`, then drains: health says NOT_SERVING, watch streams are closed,
 /// calls are finished, and after the grace time what is left is cut. `tell` hears when calls are served, and what
@@ -128,6 +132,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
     tell: impl Fn(News) + Clone + Send + Sync + 'static,
 ) -> Result<(), ServeError> {
+    let origins = Origins::parse(&options.web_origins)?;
     let registry_options = options.registry.clone();
     let (registry, opened) = tokio::task::spawn_blocking(move || Registry::open(registry_options)).await??;
     tokio::pin!(shutdown);
@@ -147,7 +152,7 @@ pub async fn run(
     let followers = follow(folders, &registry, &following, &tell);
 
     let (stop_accepting, accepting) = watch::channel(false);
-    let service = Edge::new(routes, grpc::status::at_edge);
+    let service = Web::new(Edge::new(routes, grpc::status::at_edge), origins, options.stall_limit);
     let connections = tokio::spawn(accept(listener, service, options.clone(), accepting));
     shutdown.await;
 
@@ -212,89 +217,4 @@ fn follow(
         });
     }
     followers
-}
-
-/// Takes connections until told to stop; answers those that still run.
-async fn accept(
-    listener: TcpListener,
-    service: Service,
-    options: Options,
-    mut stop: watch::Receiver<bool>,
-) -> JoinSet<()> {
-    let places = Arc::new(Semaphore::new(options.connections));
-    let mut connections = JoinSet::new();
-    loop {
-        let place = tokio::select! {
-            _ = stop.changed() => break,
-            place = Arc::clone(&places).acquire_owned() => place,
-            Some(_) = connections.join_next() => continue,
-        };
-        let Ok(place) = place else { break };
-        let stream = loop {
-            tokio::select! {
-                _ = stop.changed() => return connections,
-                Some(_) = connections.join_next() => {}
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => break stream,
-                    Err(error) => {
-                        // Out of file descriptors, most likely: those that close make room.
-                        tracing::warn!(%error, "a connection could not be taken");
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                    }
-                },
-            }
-        };
-        // Without this a small answer waits 40 ms for the reader's acknowledgement.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "nodelay is off");
-        }
-        let (service, options, mut stop) = (service.clone(), options.clone(), stop.clone());
-        connections.spawn(async move {
-            // Until it says something a connection is nothing that a drain should wait for, nor a place taken for long.
-            let spoken = async { stream.peek(&mut [0]).await.is_ok_and(|bytes| bytes > 0) };
-            let spoken = tokio::select! {
-                spoken = tokio::time::timeout(options.first_bytes, spoken) => spoken.unwrap_or(false),
-                _ = stop.changed() => false,
-            };
-            if spoken {
-                connection(stream, service, &options, stop).await;
-            }
-            drop(place);
-        });
-    }
-    connections
-}
-
-/// Serves one connection to its end. TLS, when it comes, wraps `stream` before it gets here.
-async fn connection<S>(stream: S, service: Service, options: &Options, mut stop: watch::Receiver<bool>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let mut builder = http2::Builder::new(stall::Executor { limit: options.stall_limit });
-    builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(options.streams_per_connection)
-        .max_send_buf_size(options.send_buffer_bytes)
-        .max_header_list_size(16 * 1024)
-        .keep_alive_interval(options.keepalive)
-        .keep_alive_timeout(options.keepalive);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    tokio::pin!(connection);
-    let mut stopping = false;
-    loop {
-        tokio::select! {
-            ended = connection.as_mut() => {
-                if let Err(error) = ended {
-                    tracing::debug!(%error, "a connection ended in an error");
-                }
-                return;
-            }
-            changed = stop.changed(), if !stopping => {
-                stopping = true;
-                if changed.is_ok() {
-                    connection.as_mut().graceful_shutdown();
-                }
-            }
-        }
-    }
 }

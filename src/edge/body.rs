@@ -57,7 +57,9 @@ fn ended(status: &HeaderValue) -> State {
 impl<B> GuardedBody<B> {
     fn fail<E>(&mut self, failure: &Failure) -> Poll<Option<Result<Frame<Bytes>, E>>> {
         self.span.in_scope(|| tracing::warn!(?failure, "the stream ended at the edge"));
-        let trailers = (self.explain)(failure);
+        let mut trailers = (self.explain)(failure);
+        // That one belongs to a response's head, which has gone out.
+        trailers.remove(http::header::CONTENT_TYPE);
         self.state = trailers.get("grpc-status").map_or(State::Ended(String::new()), ended);
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }

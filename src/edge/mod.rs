@@ -2,6 +2,7 @@
 //! a deadline, and recovery from panics.
 
 mod body;
+pub mod cors;
 mod deadline;
 mod request_id;
 pub mod stall;

@@ -1,15 +1,17 @@
-//! Streams whose reader stopped reading: nothing can pass data that waits, so after a while they are reset.
+//! Streams and connections whose reader stopped reading: nothing can pass data that waits, so after a while they end.
 //!
 //! The HTTP/2 layer runs each stream in a task of its own and asks the body for more only when the reader has room.
 //! The body notes when it handed something over; the task is dropped, which resets the stream, when it was not
 //! asked again for too long.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 /// When a stream's body last handed over data that it has not been asked to follow up.
@@ -88,5 +90,103 @@ impl<F: Future> Future for Guarded<F> {
             return Poll::Ready(());
         }
         Poll::Pending
+    }
+}
+
+/// A connection of HTTP/1.1, which has no streams to reset: it ends once what is written has not moved for the limit.
+#[derive(Debug)]
+pub struct Connection<S> {
+    inner: S,
+    limit: Duration,
+    /// Runs while the reader has no room.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Connection<S> {
+    /// Puts the watch on a connection.
+    pub const fn new(inner: S, limit: Duration) -> Self {
+        Self { inner, limit, timer: None }
+    }
+
+    /// Passes on what became of a write, or the end once writes have waited for too long.
+    fn watched<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.timer = None;
+            return written;
+        }
+        let limit = self.limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        if timer.as_mut().poll(context).is_ready() {
+            tracing::warn!(?limit, "a connection was ended: its reader stopped reading");
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.watched(written, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+        self.watched(written, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.inner).poll_flush(context);
+        self.watched(flushed, context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let shut = Pin::new(&mut self.inner).poll_shutdown(context);
+        self.watched(shut, context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_that_finds_no_room_for_too_long_fails_and_one_that_does_in_time_does_not() {
+        let (mut reader, inner) = tokio::io::duplex(8);
+        let mut connection = Connection::new(inner, Duration::from_millis(200));
+        let reads = tokio::spawn(async move {
+            let mut taken = [0; 64];
+            reader.read_exact(&mut taken).await.unwrap();
+            reader
+        });
+        connection.write_all(&[0; 64]).await.unwrap();
+        let reader = reads.await.unwrap();
+        let error = connection.write_all(&[0; 64]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(reader);
     }
 }

@@ -6,6 +6,7 @@ mod persona_service;
 pub mod status;
 mod transport;
 mod watch;
+mod web;
 
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
@@ -18,6 +19,7 @@ use crate::wire::pb::persona_service_server::PersonaServiceServer;
 pub use self::admin_service::Admin;
 pub use self::persona_service::Personas;
 pub use self::transport::Transport;
+pub use self::web::Web;
 
 /// All services, and the switch of their health.
 pub struct Services {

@@ -20,21 +20,22 @@ use persona_registry::wire::pb::{ErrorReason, WatchMode};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
 use tonic::body::Body;
+use tonic::service::Routes;
 use tower::Service;
 
 use crate::harness::{Server, get, put, reason, refused, soon};
 use crate::recorder::{Recorder, everything};
 
 /// Says what goes wrong in a call: where its code panics, or that it never answers.
-const MISHAP: &str = "x-mishap";
+pub const MISHAP: &str = "x-mishap";
 
 /// The registry's services with mishaps in them.
 #[derive(Clone)]
-struct Clumsy<S>(S);
+pub struct Clumsy<S>(S);
 
-impl<S> Service<Request<hyper::body::Incoming>> for Clumsy<S>
+impl<S, B> Service<Request<B>> for Clumsy<S>
 where
-    S: Service<Request<hyper::body::Incoming>, Response = Response<Body>>,
+    S: Service<Request<B>, Response = Response<Body>>,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
@@ -45,7 +46,7 @@ where
         self.0.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<hyper::body::Incoming>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         let mishap = request.headers().get(MISHAP).map(|value| value.to_str().unwrap().to_owned());
         assert_ne!(mishap.as_deref(), Some("call"), "on purpose");
         let call = self.0.call(request);
@@ -82,10 +83,15 @@ impl http_body::Body for Crumbling {
     }
 }
 
-/// Serves the registry's services with mishaps in them; gives the address.
-async fn clumsy(registry: &Registry) -> std::net::SocketAddr {
+/// The registry's services behind the edge, with mishaps in them.
+pub async fn clumsy_service(registry: &Registry) -> Edge<Clumsy<grpc::Transport<Routes>>> {
     let services = grpc::services(registry).await.unwrap();
-    let service = Edge::new(Clumsy(services.routes), grpc::status::at_edge);
+    Edge::new(Clumsy(services.routes), grpc::status::at_edge)
+}
+
+/// Serves them; gives the address.
+async fn clumsy(registry: &Registry) -> std::net::SocketAddr {
+    let service = clumsy_service(registry).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

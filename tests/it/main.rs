@@ -65,4 +65,8 @@ mod watch_modes;
 mod watch_progress;
 mod watch_random;
 mod watch_resume;
+mod web;
+mod web_bounds;
+mod web_client;
+mod web_origins;
 mod writes;

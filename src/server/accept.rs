@@ -1,0 +1,163 @@
+//! Taking connections: which protocol each speaks, and what each may cost.
+
+use std::io::{self, Cursor};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::{Options, Service};
+use crate::edge::stall;
+
+/// What a client that speaks HTTP/2 says first.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Bytes of a request's head, whatever the protocol.
+const HEAD_BYTES: u32 = 16 * 1024;
+/// Bytes below which hyper takes no bound for a connection's buffers.
+const LEAST_BUFFER: usize = 8 * 1024;
+
+/// Takes connections until told to stop; answers those that still run.
+pub(super) async fn accept(
+    listener: TcpListener,
+    service: Service,
+    options: Options,
+    mut stop: watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let places = Arc::new(Semaphore::new(options.connections));
+    let mut connections = JoinSet::new();
+    loop {
+        let place = tokio::select! {
+            _ = stop.changed() => break,
+            place = Arc::clone(&places).acquire_owned() => place,
+            Some(_) = connections.join_next() => continue,
+        };
+        let Ok(place) = place else { break };
+        let stream = loop {
+            tokio::select! {
+                _ = stop.changed() => return connections,
+                Some(_) = connections.join_next() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => break stream,
+                    Err(error) => {
+                        // Out of file descriptors, most likely: those that close make room.
+                        tracing::warn!(%error, "a connection could not be taken");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                },
+            }
+        };
+        // Without this a small answer waits 40 ms for the reader's acknowledgement.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "nodelay is off");
+        }
+        give_up_after(&stream, options.stall_limit);
+        let (service, options, stop) = (service.clone(), options.clone(), stop.clone());
+        connections.spawn(async move {
+            let (reader, writer) = stream.into_split();
+            connection(reader, writer, service, &options, stop).await;
+            drop(place);
+        });
+    }
+    connections
+}
+
+/// Has the system end a connection whose peer acknowledges nothing for so long: a notebook that was shut says no word,
+/// HTTP/1.1 has no ping to ask it by, and the system's own patience is a quarter of an hour.
+fn give_up_after(stream: &TcpStream, limit: Duration) {
+    #[cfg(target_os = "linux")]
+    {
+        let limit = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+        if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(stream, limit) {
+            tracing::debug!(%error, "peers that vanish are noticed late");
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (stream, limit);
+}
+
+/// Serves one connection to its end. TLS, when it comes, makes `reader` and `writer` before it gets here.
+async fn connection<R, W>(
+    mut reader: R,
+    writer: W,
+    service: Service,
+    options: &Options,
+    mut stop: watch::Receiver<bool>,
+) where
+    R: AsyncRead + Unpin + Send + 'static,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    // Until it has said what it speaks a connection is nothing that a drain should wait for, nor a place taken for long.
+    let said = tokio::select! {
+        said = tokio::time::timeout(options.first_bytes, first_bytes(&mut reader)) => said,
+        _ = stop.changed() => return,
+    };
+    let Ok(Ok(said)) = said else { return };
+    let is_h2 = said == PREFACE;
+    let stream = tokio::io::join(Cursor::new(said).chain(reader), writer);
+    let service = TowerToHyperService::new(service);
+    if is_h2 {
+        let mut builder = http2::Builder::new(stall::Executor { limit: options.stall_limit });
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(options.streams_per_connection)
+            .max_send_buf_size(options.send_buffer_bytes)
+            .max_header_list_size(HEAD_BYTES)
+            .keep_alive_interval(options.keepalive)
+            .keep_alive_timeout(options.keepalive);
+        serve(builder.serve_connection(TokioIo::new(stream), service), stop).await;
+    } else {
+        let stream = stall::Connection::new(stream, options.stall_limit);
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(options.first_bytes)
+            .max_header_size(HEAD_BYTES as usize)
+            .max_buf_size(options.send_buffer_bytes.max(LEAST_BUFFER));
+        serve(builder.serve_connection(TokioIo::new(stream), service), stop).await;
+    }
+}
+
+/// What a client says until it is plain whether that is the preface of HTTP/2. It is the preface, or it is something else.
+async fn first_bytes(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut said = Vec::with_capacity(PREFACE.len());
+    while said.len() < PREFACE.len() && PREFACE.starts_with(&said) {
+        let missing = PREFACE.len() - said.len();
+        if (&mut *reader).take(missing as u64).read_buf(&mut said).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(said)
+}
+
+/// Drives a connection to its end; told to stop, it takes no more calls and finishes those that it has.
+async fn serve<C>(connection: C, mut stop: watch::Receiver<bool>)
+where
+    C: GracefulConnection,
+    C::Error: std::fmt::Display,
+{
+    tokio::pin!(connection);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended in an error");
+                }
+                return;
+            }
+            changed = stop.changed(), if !stopping => {
+                stopping = true;
+                if changed.is_ok() {
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
