@@ -147,9 +147,10 @@ pub async fn run(
     let Services { routes, mut health } = grpc::services(&registry).await?;
     let address = listener.local_addr().map_err(ServeError::Listener)?;
     tracing::info!(%address, store_id = %registry.store_id(), revision = %registry.head(), "serving");
-    tell(News::Ready(Box::new(Ready { address, registry: registry.clone(), opened, seeded })));
     let (stop_following, following) = watch::channel(false);
-    let followers = follow(folders, &registry, &following, &tell);
+    let followers = folders.into_iter().filter(seed::Folder::is_followed).map(seed::Follower::new).collect();
+    tell(News::Ready(Box::new(Ready { address, registry: registry.clone(), opened, seeded })));
+    let followers = follow(followers, &registry, &following, &tell);
 
     let (stop_accepting, accepting) = watch::channel(false);
     let service = Web::new(Edge::new(routes, grpc::status::at_edge), origins, options.stall_limit);
@@ -197,23 +198,21 @@ async fn seed(
     Ok((folders, seeded))
 }
 
-/// Follows all folders, where that is asked for, until told to stop.
+/// Follows folders until told to stop.
 fn follow(
-    folders: Vec<seed::Folder>,
+    folders: Vec<seed::Follower>,
     registry: &Registry,
     stop: &watch::Receiver<bool>,
     tell: &(impl Fn(News) + Clone + Send + Sync + 'static),
 ) -> JoinSet<()> {
     let mut followers = JoinSet::new();
-    for folder in folders.into_iter().filter(seed::Folder::is_followed) {
+    for folder in folders {
         let (registry, mut stop, tell) = (registry.clone(), stop.clone(), tell.clone());
         followers.spawn(async move {
             // A sender that is gone means the end too.
             let stop = async move { drop(stop.wait_for(|stop| *stop).await) };
-            seed::follow(folder, registry, stop, move |folder, report| {
-                tell(News::Followed(folder.source().clone(), report));
-            })
-            .await;
+            let tell = move |source: &seed::Source, report| tell(News::Followed(source.clone(), report));
+            folder.run(registry, stop, tell).await;
         });
     }
     followers

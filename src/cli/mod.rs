@@ -11,6 +11,7 @@ mod list;
 mod logging;
 mod output;
 mod put;
+mod refused;
 mod remote;
 mod report;
 mod serve;
@@ -84,6 +85,7 @@ enum Command {
     Delete(delete::Args),
     Watch(watch::Args),
     Status(status::Args),
+    Refused(refused::Args),
     Config(config::Args),
     Completions(completions::Args),
 }
@@ -133,6 +135,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
         },
         Command::Completions(args) => completions::run(&args, out),
         Command::Status(args) => status::run(&args, &load(&[args.remote.given()], false)?, out).await,
+        Command::Refused(args) => refused::run(&args, &load(&[args.remote.given()], false)?, out).await,
     }
 }
 

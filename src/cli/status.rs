@@ -1,9 +1,9 @@
 //! `persona status`: how the registry stands.
 
 use super::form::Form;
-use super::output::Paint;
+use super::output::{Paint, printable};
 use super::remote::{Remote, connect};
-use super::shape::Registry;
+use super::shape::{Folder, Registry};
 use super::{Failure, Outcome, Output};
 use crate::config::Config;
 
@@ -52,7 +52,7 @@ fn lines(registry: &Registry) -> Vec<(&'static str, String)> {
         other => other,
     };
     let counts = &registry.counts;
-    vec![
+    let mut lines = vec![
         ("store", registry.store_id.clone()),
         ("revision", registry.revision.to_string()),
         ("server", registry.server_version.clone()),
@@ -62,7 +62,21 @@ fn lines(registry: &Registry) -> Vec<(&'static str, String)> {
         ("namespaces", counts.namespaces.to_string()),
         ("personas", format!("{} ({} versions)", counts.personas, counts.versions)),
         ("watches", counts.watches.to_string()),
-    ]
+    ];
+    lines.extend(registry.folders.iter().map(|folder| ("folder", told(folder))));
+    lines
+}
+
+fn told(folder: &Folder) -> String {
+    let mut told = format!("{} → {}: {} taken", printable(&folder.folder), folder.namespace, folder.files);
+    if folder.refused > 0 {
+        told.push_str(&format!(", {} refused (`persona refused` tells why)", folder.refused));
+    }
+    told.push_str(if folder.following { ", followed" } else { ", read at the start" });
+    if let Some(problem) = &folder.problem {
+        told.push_str(&format!("; {}", printable(problem)));
+    }
+    told
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use uuid::Uuid;
 use super::{Backoff, Client, ClientError};
 use crate::wire::pb;
 
+/// Files asked for at once.
+const REFUSED_PAGE: i32 = 500;
+
 impl Client {
     /// One persona; none when it is still the one that `if_none_match` names.
     ///
@@ -104,6 +107,36 @@ impl Client {
             async move { client.delete_persona(request).await }
         })
         .await
+    }
+
+    /// The files that the registry's folders refused, of a namespace (`-`: of every one), and how many there are with
+    /// those that are not listed.
+    ///
+    /// # Errors
+    /// What the registry refuses, or that it cannot be reached.
+    pub async fn refused_sources(
+        &self,
+        namespace: &str,
+    ) -> Result<(Vec<pb::RefusedSource>, i64), ClientError> {
+        let mut all = Vec::new();
+        let mut request = pb::ListRefusedSourcesRequest {
+            namespace: namespace.to_owned(),
+            page_size: REFUSED_PAGE,
+            ..Default::default()
+        };
+        loop {
+            let page = self
+                .retried(request.clone(), |request| {
+                    let mut client = self.admin.clone();
+                    async move { client.list_refused_sources(request).await }
+                })
+                .await?;
+            all.extend(page.refused_sources);
+            if page.next_page_token.is_empty() {
+                return Ok((all, page.total_size));
+            }
+            request.page_token = page.next_page_token;
+        }
     }
 
     /// How the registry stands.

@@ -1,6 +1,6 @@
 //! What the system tells about changes below a folder: whether it is worth a look, and which files are being written.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -102,11 +102,23 @@ impl Changes {
         }
     }
 
-    /// Files that somebody wrote to within this time and did not close.
-    pub(super) fn writing(&self, within: Duration) -> BTreeSet<PathBuf> {
-        let mut state = self.told.lock();
-        state.writing.retain(|_, last| last.elapsed() < within);
-        state.writing.keys().cloned().collect()
+    /// Who writes to files: whoever did within this time and did not close.
+    pub(super) fn writers(&self, within: Duration) -> Writers {
+        self.told.lock().writing.retain(|_, last| last.elapsed() < within);
+        Writers { told: Arc::clone(&self.told), within }
+    }
+}
+
+/// Who writes to files at the moment.
+pub(super) struct Writers {
+    told: Arc<Told>,
+    within: Duration,
+}
+
+impl Writers {
+    /// Whether somebody is writing to this file.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        self.told.lock().writing.get(path).is_some_and(|last| last.elapsed() < self.within)
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
+use super::changes::Writers;
 use super::read::{Job, Known, Look, State};
 use super::report::{Reason, Refused, Report};
 use super::{Found, Options, Source, slashed, walk};
@@ -40,7 +41,7 @@ pub struct Folder {
     /// Since when a file that it brought is gone.
     pub(super) gone: HashMap<Name, Instant>,
     /// Files that looked bad once, and may only be half written.
-    doubts: HashMap<PathBuf, Option<Digest>>,
+    doubts: HashMap<PathBuf, (Option<Digest>, Instant)>,
     /// Files that are refused, and since when.
     pub(super) refused: BTreeMap<PathBuf, (Timestamp, Refused)>,
     pub(super) problem: Option<String>,
@@ -54,6 +55,8 @@ pub struct Folder {
 #[derive(Default)]
 pub(super) struct Reading {
     pub report: Report,
+    /// Who writes to files meanwhile, where the folder is followed.
+    pub writers: Option<Writers>,
     /// Names and the files taken for them.
     pub taken: BTreeMap<Name, PathBuf>,
     /// Names and paths of files that are there and could not be taken: they have not vanished.
@@ -66,6 +69,13 @@ pub(super) struct Reading {
     pub complete: bool,
     /// Whether some file is being written whose name nobody knows yet: any name that is gone may be its.
     pub unsure: bool,
+}
+
+impl Reading {
+    /// Whether it is one of many, while people work in the folder.
+    pub(super) const fn is_followed(&self) -> bool {
+        self.writers.is_some()
+    }
 }
 
 impl Folder {
@@ -88,12 +98,6 @@ impl Folder {
         }
     }
 
-    /// The folder and its namespace.
-    #[must_use]
-    pub const fn source(&self) -> &Source {
-        &self.source
-    }
-
     /// Whether its changes are to be taken in while the server runs.
     #[must_use]
     pub const fn is_followed(&self) -> bool {
@@ -107,7 +111,7 @@ impl Folder {
         registry: &Registry,
         progress: impl FnMut(Progress),
     ) -> Result<Report, Error> {
-        let report = self.read(registry, None, Reading::default(), progress).await?;
+        let report = self.read(registry, Reading::default(), progress).await?;
         tracing::info!(
             created = report.created,
             updated = report.updated,
@@ -119,22 +123,21 @@ impl Folder {
         Ok(report)
     }
 
-    /// Reads what changed since. `writing` are files that somebody is writing to: they stay as they were. `problem` is
-    /// what keeps the folder from being followed well.
+    /// Reads what changed since. Files that somebody is writing to stay as they were. `problem` is what keeps the folder from being followed well.
     pub(super) async fn reread(
         &mut self,
         registry: &Registry,
-        writing: &BTreeSet<PathBuf>,
+        writers: Writers,
         problem: Option<String>,
     ) -> Result<Report, Error> {
-        let reading = Reading { report: Report { problem, ..Report::default() }, ..Reading::default() };
-        self.read(registry, Some(writing), reading, |_| ()).await
+        let report = Report { problem, ..Report::default() };
+        let reading = Reading { report, writers: Some(writers), ..Reading::default() };
+        self.read(registry, reading, |_| ()).await
     }
 
     async fn read(
         &mut self,
         registry: &Registry,
-        writing: Option<&BTreeSet<PathBuf>>,
         mut reading: Reading,
         mut progress: impl FnMut(Progress),
     ) -> Result<Report, Error> {
@@ -178,13 +181,13 @@ impl Folder {
         let mut done = 0;
         while let Some(chunk) = looks.next().await {
             for (job, look) in chunk.map_err(broken)? {
-                self.take(registry, job, look, writing, &mut reading).await;
+                self.take(registry, job, look, &mut reading).await;
             }
             done = (done + CHUNK).min(total);
             progress(Progress { done, total });
         }
-        self.flush(registry, &mut reading, writing.is_some()).await;
-        self.vanished(registry, &mut reading, writing.is_some()).await;
+        self.flush(registry, &mut reading).await;
+        self.vanished(registry, &mut reading).await;
         Ok(self.finish(registry, reading, now))
     }
 
@@ -202,20 +205,14 @@ impl Folder {
     }
 
     /// Takes one file in path order: the first of a name has it.
-    async fn take(
-        &mut self,
-        registry: &Registry,
-        job: Job,
-        look: Look,
-        writing: Option<&BTreeSet<PathBuf>>,
-        reading: &mut Reading,
-    ) {
+    async fn take(&mut self, registry: &Registry, job: Job, look: Look, reading: &mut Reading) {
         let Job { path, relative, known } = job;
-        let unfinished = writing.is_some_and(|writing| writing.contains(&path));
+        let followed = reading.is_followed();
+        let unfinished = reading.writers.as_ref().is_some_and(|writers| writers.has(&path));
         let (known, draft) = match look {
             Look::Same => (known, None),
             Look::Read(new, draft)
-                if !unfinished && self.is_believed(&path, &new, known.as_ref(), writing) =>
+                if !unfinished && self.is_believed(&path, &new, known.as_ref(), followed) =>
             {
                 self.known.insert(path.clone(), new.clone());
                 (Some(new), draft)
@@ -265,28 +262,25 @@ impl Folder {
         let full = reading.batch.len() >= limits::BATCH_OPERATIONS
             || (reading.batch_bytes > 0 && reading.batch_bytes + draft.content.len() > limits::BATCH_BYTES);
         if full {
-            self.flush(registry, reading, writing.is_some()).await;
+            self.flush(registry, reading).await;
         }
         reading.batch_bytes += draft.content.len();
         reading.batch.push(ImportFile { path: relative, draft });
     }
 
-    /// A file that would be refused while the folder is followed is believed once it was read twice alike.
-    fn is_believed(
-        &mut self,
-        path: &Path,
-        new: &Known,
-        known: Option<&Known>,
-        writing: Option<&BTreeSet<PathBuf>>,
-    ) -> bool {
+    /// A file that would be refused while the folder is followed is believed once it has stayed the same for a while.
+    fn is_believed(&mut self, path: &Path, new: &Known, known: Option<&Known>, followed: bool) -> bool {
         let same = known
             .is_some_and(|known| known.digest == new.digest && matches!(known.state, State::Refused(..)));
-        let whole = writing.is_none() || matches!(new.state, State::Storable(_)) || same;
-        if whole || self.doubts.get(path) == Some(&new.digest) {
+        let whole = !followed || matches!(new.state, State::Storable(_)) || same;
+        let doubt = self.doubts.get(path).filter(|(digest, _)| *digest == new.digest);
+        if whole || doubt.is_some_and(|(_, since)| since.elapsed() >= self.options.doubt) {
             self.doubts.remove(path);
             return true;
         }
-        self.doubts.insert(path.to_owned(), new.digest);
+        if doubt.is_none() {
+            self.doubts.insert(path.to_owned(), (new.digest, Instant::now()));
+        }
         false
     }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use tokio::time::{Duration, Instant};
 
 use super::changes::Changes;
-use super::{Folder, Report};
+use super::{Folder, Report, Source};
 use crate::registry::Registry;
 
 /// How often a folder that cannot be watched is looked through.
@@ -13,25 +13,42 @@ const UNWATCHED: Duration = Duration::from_secs(1);
 /// How long after a change of the registry its conflicts with the folder are looked at again.
 const RECONSIDER: Duration = Duration::from_millis(200);
 
-/// Follows a folder that was imported, until `stop`; `tell` hears of every reading that changed something.
-#[tracing::instrument(skip_all, fields(namespace = %folder.source().namespace, dir = %folder.source().dir.display()))]
-pub async fn follow(
-    mut folder: Folder,
-    registry: Registry,
-    stop: impl Future<Output = ()>,
-    tell: impl Fn(&Folder, Report),
-) {
-    tokio::pin!(stop);
-    let mut changes = Changes::new();
-    let mut look_now = true;
-    loop {
-        // A reading is cut between two commits only: each is whole by itself.
-        tokio::select! {
-            () = stop.as_mut() => return,
-            (again, report) = round(&mut folder, &mut changes, &registry, look_now) => {
-                look_now = again;
-                if let Some(report) = report {
-                    tell(&folder, report);
+/// A folder under watch. What happens in it from then on is known, and taken in once it is run.
+pub struct Follower {
+    folder: Folder,
+    changes: Changes,
+}
+
+impl Follower {
+    /// Watches a folder that was imported.
+    #[must_use]
+    pub fn new(folder: Folder) -> Self {
+        let mut changes = Changes::new();
+        changes.watch(&folder.dirs);
+        Self { folder, changes }
+    }
+
+    /// Follows the folder until `stop`; `tell` hears of every reading that changed something.
+    #[tracing::instrument(skip_all, fields(namespace = %self.folder.source.namespace, dir = %self.folder.source.dir.display()))]
+    pub async fn run(
+        mut self,
+        registry: Registry,
+        stop: impl Future<Output = ()>,
+        tell: impl Fn(&Source, Report),
+    ) {
+        tokio::pin!(stop);
+        let Self { folder, changes } = &mut self;
+        // What happened between the import and the watch is not known.
+        let mut look_now = true;
+        loop {
+            // A reading is cut between two commits only: each is whole by itself.
+            tokio::select! {
+                () = stop.as_mut() => return,
+                (again, report) = round(folder, changes, &registry, look_now) => {
+                    look_now = again;
+                    if let Some(report) = report {
+                        tell(&folder.source, report);
+                    }
                 }
             }
         }
@@ -48,8 +65,8 @@ async fn round(
     if !now {
         wait(folder, changes, registry).await;
     }
-    let writing = changes.writing(folder.options.writing);
-    let report = match folder.reread(registry, &writing, changes.problem.clone()).await {
+    let writers = changes.writers(folder.options.writing);
+    let report = match folder.reread(registry, writers, changes.problem.clone()).await {
         Ok(report) => {
             log(&report);
             report.has_news().then_some(report)

@@ -16,7 +16,7 @@ use crate::domain::{Namespace, SourceId};
 use crate::registry::OnConflict;
 
 pub use folder::{Folder, Progress};
-pub use follow::follow;
+pub use follow::Follower;
 pub use report::{Reason, Refused, Report};
 pub use walk::{Found, slashed, walk};
 

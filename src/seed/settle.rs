@@ -14,19 +14,33 @@ use crate::registry::{Error, FolderState, Import, ImportFile, ImportOutcome, Reg
 /// How soon a reading is tried again that the registry did not take.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 
+/// How long the system may take to tell of a change.
+const HEARING: Duration = Duration::from_millis(10);
+
 impl Folder {
     /// Brings the batch into the registry as one commit.
-    pub(super) async fn flush(&mut self, registry: &Registry, reading: &mut Reading, followed: bool) {
-        let files = std::mem::take(&mut reading.batch);
+    pub(super) async fn flush(&mut self, registry: &Registry, reading: &mut Reading) {
+        let mut files = std::mem::take(&mut reading.batch);
         reading.batch_bytes = 0;
         if files.is_empty() {
             return;
+        }
+        if let Some(writers) = &reading.writers {
+            // A writer that began just before the file was read is heard of by now.
+            tokio::time::sleep(HEARING).await;
+            let (unfinished, whole) =
+                files.into_iter().partition(|file| writers.has(&self.source.dir.join(&file.path)));
+            files = whole;
+            self.leave(unfinished, reading);
+            if files.is_empty() {
+                return;
+            }
         }
         let outcomes = self.propose(registry, files.clone(), Vec::new()).await;
         let error = match outcomes {
             Ok(outcomes) => {
                 for (file, outcome) in files.iter().zip(outcomes) {
-                    self.settled(registry, file, outcome, reading, followed);
+                    self.settled(registry, file, outcome, reading);
                 }
                 return;
             }
@@ -40,6 +54,15 @@ impl Folder {
                 reason: Reason::Registry(error.clone()),
             };
             self.hold(refused, reading);
+        }
+    }
+
+    /// Leaves files for the next reading that are being written to.
+    fn leave(&mut self, files: Vec<ImportFile>, reading: &mut Reading) {
+        for file in files {
+            self.look_again(self.options.doubt);
+            reading.held_names.insert(file.draft.name.clone());
+            reading.held_paths.insert(file.path);
         }
     }
 
@@ -71,7 +94,6 @@ impl Folder {
         file: &ImportFile,
         outcome: ImportOutcome,
         reading: &mut Reading,
-        followed: bool,
     ) {
         let name = &file.draft.name;
         if outcome == ImportOutcome::Conflict {
@@ -85,12 +107,12 @@ impl Folder {
             let brought = Brought { digest: file.draft.digest, path: file.path.clone(), created: false };
             bases.insert(name.clone(), brought);
         }
-        reading.report.add(name, outcome, followed);
+        reading.report.add(name, outcome, reading.is_followed());
     }
 
     /// Deals with names that the folder brought and has no file for any more: only when all of it could be looked at,
     /// and there is something in it, since an unmounted folder must not empty the registry.
-    pub(super) async fn vanished(&mut self, registry: &Registry, reading: &mut Reading, followed: bool) {
+    pub(super) async fn vanished(&mut self, registry: &Registry, reading: &mut Reading) {
         let Some(bases) = &self.bases else { return };
         let is_gone = |(name, base): &(&Name, &Brought)| {
             !reading.taken.contains_key(*name)
@@ -115,7 +137,7 @@ impl Folder {
             return;
         }
         // An editor that writes by renaming leaves a gap of a moment.
-        let patience = if followed { self.options.gone } else { Duration::ZERO };
+        let patience = if reading.is_followed() { self.options.gone } else { Duration::ZERO };
         let (due, later): (Vec<_>, Vec<_>) = gone
             .into_iter()
             .partition(|name| self.gone.get(name).is_some_and(|since| since.elapsed() >= patience));
@@ -135,7 +157,7 @@ impl Folder {
                             bases.remove(name);
                             self.gone.remove(name);
                         }
-                        reading.report.add(name, outcome, followed);
+                        reading.report.add(name, outcome, reading.is_followed());
                     }
                 }
                 Err(error) => {

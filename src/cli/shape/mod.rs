@@ -4,10 +4,12 @@
 
 mod event;
 mod persona;
+mod refused;
 mod registry;
 mod write;
 
 pub(super) use event::Event;
 pub(super) use persona::{Brief, Whole, moment};
-pub(super) use registry::Registry;
+pub(super) use refused::Refused;
+pub(super) use registry::{Folder, Registry};
 pub(super) use write::{Deleted, Put};

@@ -19,7 +19,20 @@ pub(in crate::cli) struct Registry {
     pub(in crate::cli) write_state: &'static str,
     pub(in crate::cli) start_time: Option<String>,
     pub(in crate::cli) counts: Counts,
+    pub(in crate::cli) folders: Vec<Folder>,
     pub(in crate::cli) limits: BTreeMap<&'static str, i64>,
+}
+
+/// A folder that feeds the registry.
+#[derive(Debug, Serialize)]
+pub(in crate::cli) struct Folder {
+    pub(in crate::cli) namespace: String,
+    pub(in crate::cli) folder: String,
+    pub(in crate::cli) following: bool,
+    pub(in crate::cli) files: i64,
+    pub(in crate::cli) refused: i64,
+    pub(in crate::cli) read_time: Option<String>,
+    pub(in crate::cli) problem: Option<String>,
 }
 
 /// What there is.
@@ -60,8 +73,21 @@ impl From<pb::GetStatusResponse> for Registry {
                 versions: counts.versions,
                 watches: counts.watches,
             },
+            folders: status.folders.into_iter().map(folder).collect(),
             limits: status.limits.map(limits).unwrap_or_default(),
         }
+    }
+}
+
+fn folder(folder: pb::get_status_response::Folder) -> Folder {
+    Folder {
+        namespace: folder.namespace,
+        folder: folder.folder,
+        following: folder.following,
+        files: folder.files,
+        refused: folder.refused,
+        read_time: folder.read_time.map(moment),
+        problem: Some(folder.problem).filter(|problem| !problem.is_empty()),
     }
 }
 
