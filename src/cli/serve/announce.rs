@@ -1,18 +1,25 @@
 //! What `persona serve` says to people: one screen at the start, and what was refused.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::PathBuf;
 
 use crate::cli::Output;
 use crate::cli::output::printable;
-use crate::client::DEFAULT_PORT;
 use crate::domain::Name;
 use crate::registry::ImportOutcome;
 use crate::seed::{Progress, Reason, Refused, Report, Source};
 use crate::server::Ready;
 
+/// What of the configuration is told.
+pub(super) struct Said {
+    pub data_dir: PathBuf,
+    /// The registry that commands talk to unless they are told otherwise.
+    pub server: String,
+    pub follow: bool,
+}
+
 /// One screen: what is served, what was refused, and what to try.
-pub(super) fn announce(ready: &Ready, data_dir: &Path, out: &mut Output) {
+pub(super) fn announce(ready: &Ready, config: &Said, out: &mut Output) {
     let status = ready.registry.status();
     out.say(&format!(
         "persona registry {} · store {} · revision {}",
@@ -20,7 +27,7 @@ pub(super) fn announce(ready: &Ready, data_dir: &Path, out: &mut Output) {
         ready.registry.store_id(),
         status.revision
     ));
-    out.say(&format!("  data      {}", data_dir.display()));
+    out.say(&format!("  data      {}", config.data_dir.display()));
     out.say(&format!(
         "  serving   {} in {} on {}",
         count(status.personas, "persona"),
@@ -37,6 +44,13 @@ pub(super) fn announce(ready: &Ready, data_dir: &Path, out: &mut Output) {
     for (source, report) in &ready.seeded {
         seeded(source, report, out);
     }
+    match (ready.seeded.is_empty(), config.follow) {
+        (true, _) => {}
+        (false, true) => out.say("            followed: what is saved there is taken in at once"),
+        (false, false) => {
+            out.say("            read once; with --follow what is saved there is taken in at once")
+        }
+    }
     if ready.seeded.is_empty() {
         out.say(
             "  folders   none; put personas with `persona put FILE`, or give a folder with --personas DIR",
@@ -46,9 +60,9 @@ pub(super) fn announce(ready: &Ready, data_dir: &Path, out: &mut Output) {
     out.say("try it:");
     // What is shown must work as it stands: at this address, whatever is stored.
     let address = reachable(ready.address);
-    let server = match address.port() {
-        DEFAULT_PORT if address.ip() == Ipv4Addr::LOCALHOST => String::new(),
-        _ => format!(" --server {address}"),
+    let server = match config.server == format!("http://{address}") {
+        true => String::new(),
+        false => format!(" --server {address}"),
     };
     out.say(&format!("  persona list{server}"));
     out.say(&format!("  grpcurl -plaintext {address} persona.registry.v1.PersonaService/ListPersonas"));

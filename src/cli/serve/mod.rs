@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
-use self::announce::{Bar, announce, followed};
+use self::announce::{Bar, Said, announce, followed};
 use super::flags::{Flags, Serving};
 use super::{Failure, Outcome, Output, logging};
 use crate::config::{Config, Origin};
@@ -34,7 +34,11 @@ const NEWS: usize = 1024;
 
 pub(crate) async fn run(config: Config, out: &mut Output) -> Result<Outcome, Failure> {
     logging::start(config.log_format, out.colours_words());
-    let data_dir = config.options.registry.data_dir.clone();
+    let said = Said {
+        data_dir: config.options.registry.data_dir.clone(),
+        server: config.server.to_string(),
+        follow: config.options.seeding.follow,
+    };
     // Before the first line is printed: whoever reads it may stop the server at once, and it must stop well.
     let stop = stop_signal()?;
     let listener = TcpListener::bind(config.listen).await.map_err(|source| no_listener(&config, source))?;
@@ -56,7 +60,7 @@ pub(crate) async fn run(config: Config, out: &mut Output) -> Result<Outcome, Fai
                     // Whoever starts the server from a script reads the address here; a closed stdout is no reason
                     // to stop.
                     drop(out.line(&format!("listening on {}", ready.address)));
-                    announce(&ready, &data_dir, out);
+                    announce(&ready, &said, out);
                 }
                 News::Followed(source, report) => followed(&source, &report, out),
             }
