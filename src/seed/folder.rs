@@ -123,7 +123,8 @@ impl Folder {
         Ok(report)
     }
 
-    /// Reads what changed since. Files that somebody is writing to stay as they were. `problem` is what keeps the folder from being followed well.
+    /// Reads what changed since. Files that somebody is writing to stay as they were. `problem` is what keeps the
+    /// folder from being followed well.
     pub(super) async fn reread(
         &mut self,
         registry: &Registry,
@@ -171,10 +172,11 @@ impl Folder {
         let chunks = files.chunks(CHUNK).map(|chunk| self.jobs(chunk)).collect::<Vec<_>>();
         let looks = chunks.into_iter().map(|jobs| {
             tokio::task::spawn_blocking(move || {
-                jobs.into_iter()
-                    .map(|job| (job.look(now), job))
-                    .map(|(look, job)| (job, look))
-                    .collect::<Vec<_>>()
+                let look = |job: Job| {
+                    let look = job.look(now);
+                    (job, look)
+                };
+                jobs.into_iter().map(look).collect::<Vec<_>>()
             })
         });
         let mut looks = futures_util::stream::iter(looks).buffered(threads);

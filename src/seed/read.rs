@@ -3,6 +3,7 @@
 use std::fs::{File, Metadata};
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -81,16 +82,19 @@ impl Job {
         {
             return Look::Same;
         }
+        let refused = |reason| {
+            Look::Read(Known { stamp: None, digest: None, state: State::Refused(None, reason) }, None)
+        };
         match read_file(&self.path) {
-            Ok(content) => self.judge(content, stamp),
-            Err(error) => Look::Read(
-                Known {
-                    stamp: None,
-                    digest: None,
-                    state: State::Refused(None, Reason::Unreadable(error.to_string())),
-                },
-                None,
-            ),
+            // A file that brings a fault of ours to light must not take the others with it.
+            Ok(content) => {
+                catch_unwind(AssertUnwindSafe(|| self.judge(content, stamp))).unwrap_or_else(|_| {
+                    refused(Reason::Registry(Error::Internal(
+                        "judging it failed; the log says why".to_owned(),
+                    )))
+                })
+            }
+            Err(error) => refused(Reason::Unreadable(error.to_string())),
         }
     }
 
