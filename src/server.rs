@@ -4,9 +4,11 @@ mod accept;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -148,9 +150,13 @@ pub async fn run(
     let address = listener.local_addr().map_err(ServeError::Listener)?;
     tracing::info!(%address, store_id = %registry.store_id(), revision = %registry.head(), "serving");
     let (stop_following, following) = watch::channel(false);
-    let followers = folders.into_iter().filter(seed::Folder::is_followed).map(seed::Follower::new).collect();
+    let watching = move || {
+        let followed = folders.into_iter().filter(seed::Folder::is_followed);
+        followed.map(seed::Follower::new).collect()
+    };
+    let followers = tokio::task::spawn_blocking(watching).await?;
     tell(News::Ready(Box::new(Ready { address, registry: registry.clone(), opened, seeded })));
-    let followers = follow(followers, &registry, &following, &tell);
+    let mut followers = follow(followers, &registry, &options, &following, &tell);
 
     let (stop_accepting, accepting) = watch::channel(false);
     let service = Web::new(Edge::new(routes, grpc::status::at_edge), origins, options.stall_limit);
@@ -175,7 +181,11 @@ pub async fn run(
         tracing::warn!(left = connections.len(), "the grace time is over; what is left is cut");
         connections.shutdown().await;
     }
-    followers.join_all().await;
+    // A file system that hangs must not keep the registry from closing.
+    let followed = async { while followers.join_next().await.is_some() {} };
+    if tokio::time::timeout_at(end, followed).await.is_err() {
+        tracing::warn!("a folder is still being read; it is left");
+    }
     registry.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -189,7 +199,7 @@ async fn seed(
 ) -> Result<(Vec<seed::Folder>, Vec<(seed::Source, seed::Report)>), ServeError> {
     let (mut folders, mut seeded) = (Vec::new(), Vec::new());
     for source in &options.sources {
-        let mut folder = seed::Folder::new(source.clone(), options.seeding.clone());
+        let mut folder = seed::Folder::new(source.clone(), &options.sources, options.seeding.clone());
         let report = folder.import(registry, |progress| tell(News::Seeding(source.clone(), progress))).await;
         let report = report.map_err(|error| ServeError::Seed { dir: source.dir.clone(), error })?;
         seeded.push((source.clone(), report));
@@ -200,20 +210,36 @@ async fn seed(
 
 /// Follows folders until told to stop.
 fn follow(
-    folders: Vec<seed::Follower>,
+    followers: Vec<seed::Follower>,
     registry: &Registry,
+    options: &Options,
     stop: &watch::Receiver<bool>,
     tell: &(impl Fn(News) + Clone + Send + Sync + 'static),
 ) -> JoinSet<()> {
-    let mut followers = JoinSet::new();
-    for folder in folders {
-        let (registry, mut stop, tell) = (registry.clone(), stop.clone(), tell.clone());
-        followers.spawn(async move {
-            // A sender that is gone means the end too.
-            let stop = async move { drop(stop.wait_for(|stop| *stop).await) };
-            let tell = move |source: &seed::Source, report| tell(News::Followed(source.clone(), report));
-            folder.run(registry, stop, tell).await;
+    let mut tasks = JoinSet::new();
+    for follower in followers {
+        let (registry, options, stop, tell) = (registry.clone(), options.clone(), stop.clone(), tell.clone());
+        tasks.spawn(async move {
+            let source = follower.source().clone();
+            let tell = |source: &seed::Source, report| tell(News::Followed(source.clone(), report));
+            let mut next = Some(follower);
+            // A fault ends one folder's following for a moment, and nothing else.
+            while let Some(follower) = next.take() {
+                let mut stop = stop.clone();
+                // A sender that is gone means the end too.
+                let stopped = async { drop(stop.wait_for(|stop| *stop).await) };
+                let run = AssertUnwindSafe(follower.run(registry.clone(), stopped, &tell));
+                if run.catch_unwind().await.is_err() {
+                    tracing::error!(dir = %source.dir.display(), "following failed; it is begun anew");
+                    tokio::time::sleep(options.seeding.doubt).await;
+                    let (source, options) = (source.clone(), options.clone());
+                    let anew = move || {
+                        seed::Follower::new(seed::Folder::new(source, &options.sources, options.seeding))
+                    };
+                    next = tokio::task::spawn_blocking(anew).await.ok();
+                }
+            }
         });
     }
-    followers
+    tasks
 }

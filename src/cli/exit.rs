@@ -178,9 +178,24 @@ fn reason_mark(refusal: &Refusal) -> String {
     refusal.reason.map_or_else(code, |reason| reason.as_str_name().replace("ERROR_REASON_", ""))
 }
 
+/// The command that reads the last version of a persona.
+fn last_version(refusal: &Refusal) -> String {
+    let value = |key: &str| refusal.metadata.get(key).map_or("", String::as_str);
+    let place = match value("namespace") {
+        "" | "default" => String::new(),
+        namespace => format!(" --namespace {namespace}"),
+    };
+    format!("`persona get {}{place} --version {}` shows the last one", value("name"), value("last_version"))
+}
+
 /// What to do next, by the reason.
 fn advice(refusal: &Refusal) -> Option<String> {
     let value = |key: &str| refusal.metadata.get(key).map_or("", String::as_str);
+    if refusal.reason.is_none() && refusal.code == Code::Unknown {
+        return Some(
+            "what answers there does not speak as a registry does; is the address right?".to_owned(),
+        );
+    }
     Some(match refusal.reason? {
         ErrorReason::EtagMismatch if value("etag").is_empty() => {
             "there is no such persona now; leave out --etag to create it".to_owned()
@@ -191,9 +206,8 @@ fn advice(refusal: &Refusal) -> Option<String> {
             value("etag")
         ),
         ErrorReason::PersonaExists => "leave out --create-only to give it a new version".to_owned(),
-        ErrorReason::VersionNotFound => {
-            format!("`persona get {} -o json` shows the newest version", value("name"))
-        }
+        ErrorReason::VersionNotFound => last_version(refusal),
+        ErrorReason::PersonaNotFound if !value("last_version").is_empty() => last_version(refusal),
         ErrorReason::RequestIdReused => {
             "take a new --request-id for a new request, or leave the flag out".to_owned()
         }

@@ -9,12 +9,15 @@ use crate::config::LogFormat;
 /// What is logged when `RUST_LOG` does not say: the registry's own events, of others warnings.
 const DEFAULT: &str = "warn,persona_registry=info";
 
+/// What is logged at a terminal besides what is told there anyway.
+const BESIDE_THE_SCREEN: &str = "warn,persona_registry::seed=error";
+
 /// Starts the log; a second start changes nothing. Without a format, people at a terminal get lines for reading and
-/// only what they should act on, everyone else JSON.
-pub(super) fn start(format: Option<LogFormat>, colours: bool) {
+/// only what they should act on, everyone else JSON. Tells whether it is JSON.
+pub(super) fn start(format: Option<LogFormat>, colours: bool) -> bool {
     let terminal = io::stderr().is_terminal();
     let json = format.map_or(!terminal, |format| format == LogFormat::Json);
-    let default = if terminal && format.is_none() { "warn" } else { DEFAULT };
+    let default = if terminal && format.is_none() { BESIDE_THE_SCREEN } else { DEFAULT };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = if json {
@@ -23,4 +26,5 @@ pub(super) fn start(format: Option<LogFormat>, colours: bool) {
         subscriber.with_ansi(colours).with_target(false).try_init()
     };
     drop(started);
+    json
 }

@@ -90,7 +90,9 @@ pub(super) fn unsettled(error: ClientError, request_id: &str) -> Failure {
 
 /// A failed call; a persona that does not exist is answered with the nearest ones that do.
 pub(super) async fn explained(error: ClientError, client: &Client, namespace: &str, name: &str) -> Failure {
-    if error.reason() != Some(ErrorReason::PersonaNotFound) {
+    let deleted = matches!(&error, ClientError::Refused(refusal)
+        if refusal.metadata.get("last_version").is_some_and(|last| !last.is_empty()));
+    if error.reason() != Some(ErrorReason::PersonaNotFound) || deleted {
         return error.into();
     }
     // Help is a courtesy: when the listing fails too, the first failure is what counts.

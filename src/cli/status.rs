@@ -7,7 +7,7 @@ use super::shape::{Folder, Registry};
 use super::{Failure, Outcome, Output};
 use crate::config::Config;
 
-/// Show how the registry stands: store, revision, durability, counts and limits
+/// Show how the registry stands: store, revision, durability, counts and folders; with -o json limits too
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -71,6 +71,12 @@ fn told(folder: &Folder) -> String {
     let mut told = format!("{} → {}: {} taken", printable(&folder.folder), folder.namespace, folder.files);
     if folder.refused > 0 {
         told.push_str(&format!(", {} refused (`persona refused` tells why)", folder.refused));
+    }
+    if folder.warned > 0 {
+        told.push_str(&format!(", {} with warnings", folder.warned));
+    }
+    if folder.missing > 0 {
+        told.push_str(&format!(", {} without a file now", folder.missing));
     }
     told.push_str(if folder.following { ", followed" } else { ", read at the start" });
     if let Some(problem) = &folder.problem {

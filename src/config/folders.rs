@@ -83,7 +83,10 @@ impl Config {
                 let near = nearest_path(&source.dir)
                     .filter(|near| near.is_dir())
                     .map(|near| format!("did you mean `{}`?", near.display()));
-                let message = format!("there is no folder {}", source.dir.display());
+                let message = match source.dir.is_file() {
+                    true => format!("{} is a file; name the folder that it is in", source.dir.display()),
+                    false => format!("there is no folder {}", source.dir.display()),
+                };
                 problems.push(Problem::new(place, message).with_help(near));
                 continue;
             };

@@ -138,7 +138,11 @@ pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, St
 }
 
 pub(super) fn switch(text: &str) -> Result<bool, String> {
-    text.parse().map_err(|_| format!("{text:?} is neither true nor false"))
+    match text {
+        "1" => Ok(true),
+        "0" => Ok(false),
+        _ => text.parse().map_err(|_| format!("{text:?} is neither true nor false")),
+    }
 }
 
 pub(super) fn number(text: &str, least: u64) -> Result<u64, String> {

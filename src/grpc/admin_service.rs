@@ -104,6 +104,8 @@ fn folder(state: FolderState) -> Folder {
         refused: wire::number(state.refused_count),
         read_time: Some(wire::timestamp(state.read_time)),
         problem: state.problem.unwrap_or_default(),
+        warned: wire::number(state.warned),
+        missing: wire::number(state.missing),
     }
 }
 
@@ -120,6 +122,7 @@ fn refused(file: &RefusedSource) -> pb::RefusedSource {
             RefusedReason::Conflict => Reason::Conflict,
             RefusedReason::Unreadable => Reason::Unreadable,
             RefusedReason::NotWritten => Reason::NotWritten,
+            RefusedReason::Internal => Reason::Internal,
         }
         .into(),
         message: file.message.clone(),

@@ -56,11 +56,15 @@ pub fn of(error: &Error) -> Status {
             &text,
             [("request_id", request_id.clone())],
         ),
-        Error::PersonaNotFound { namespace, name } => make(
+        Error::PersonaNotFound { namespace, name, last_version } => make(
             Code::NotFound,
             ErrorReason::PersonaNotFound,
             &text,
-            [("namespace", namespace.to_string()), ("name", name.to_string())],
+            [
+                ("namespace", namespace.to_string()),
+                ("name", name.to_string()),
+                ("last_version", last_version.map(|last| last.to_string()).unwrap_or_default()),
+            ],
         ),
         Error::PersonasNotFound { namespace, count, names } => {
             let names: Vec<_> = names.iter().map(|name| name.as_str()).collect();
@@ -75,7 +79,7 @@ pub fn of(error: &Error) -> Status {
                 ],
             )
         }
-        Error::VersionNotFound { namespace, name, version } => make(
+        Error::VersionNotFound { namespace, name, version, last_version } => make(
             Code::NotFound,
             ErrorReason::VersionNotFound,
             &text,
@@ -83,6 +87,7 @@ pub fn of(error: &Error) -> Status {
                 ("namespace", namespace.to_string()),
                 ("name", name.to_string()),
                 ("version", version.to_string()),
+                ("last_version", last_version.to_string()),
             ],
         ),
         Error::PersonaExists { namespace, name, etag } => make(

@@ -60,12 +60,14 @@ pub enum Error {
         request_id: String,
     },
     /// There is no such persona.
-    #[error("there is no persona {name} in namespace {namespace}")]
+    #[error("there is no persona {name} in namespace {namespace}{}", deleted_text(.last_version))]
     PersonaNotFound {
         /// Where it was looked for.
         namespace: Namespace,
         /// What was looked for.
         name: Name,
+        /// The last version of a persona that was deleted.
+        last_version: Option<Version>,
     },
     /// Some of a batch are not there.
     #[error("{count} of the personas are not in namespace {namespace}: {}", names_text(.names, *.count))]
@@ -79,7 +81,7 @@ pub enum Error {
     },
     /// The persona has no such version.
     #[error(
-        "persona {name} in namespace {namespace} has no version {version}; there was never one of that number"
+        "persona {name} in namespace {namespace} has no version {version}; the last one is {last_version}"
     )]
     VersionNotFound {
         /// The persona's namespace.
@@ -88,6 +90,8 @@ pub enum Error {
         name: Name,
         /// The version asked for.
         version: Version,
+        /// The last version there was.
+        last_version: Version,
     },
     /// create_only, and it exists.
     #[error("persona {name} exists already in namespace {namespace}")]
@@ -199,6 +203,11 @@ fn names_text(names: &[Name], count: usize) -> String {
     let listed: Vec<_> = names.iter().map(Name::as_str).collect();
     let more = if count > names.len() { ", …" } else { "" };
     format!("{}{more}", listed.join(", "))
+}
+
+fn deleted_text(last_version: &Option<Version>) -> String {
+    let text = |last| format!(" now: it was deleted; its versions up to {last} are still read by number");
+    last_version.map(text).unwrap_or_default()
 }
 
 fn current_text(current: &Option<Etag>) -> String {

@@ -20,6 +20,10 @@ pub struct FolderState {
     pub following: bool,
     /// Persona files in it that the registry holds as they are, or held when they were last brought.
     pub files: u64,
+    /// Those of them that have warnings.
+    pub warned: u64,
+    /// Personas that it brought and has no file for any more.
+    pub missing: u64,
     /// When it was last read.
     pub read_time: Timestamp,
     /// What keeps it from being read or pruned as asked; none when all is well.
@@ -66,6 +70,8 @@ pub enum RefusedReason {
     Unreadable,
     /// The registry takes no writes at the moment; it is tried again.
     NotWritten,
+    /// A fault of the registry.
+    Internal,
 }
 
 /// A listing of refused files.
@@ -96,8 +102,7 @@ pub(super) struct Folders(Mutex<BTreeMap<(Namespace, String), FolderState>>);
 
 impl Registry {
     /// Takes note of how a folder stands.
-    pub fn report_folder(&self, mut state: FolderState) {
-        state.refused.truncate(limits::REFUSED_SOURCES);
+    pub fn report_folder(&self, state: FolderState) {
         let key = (state.namespace.clone(), state.folder.clone());
         self.shared.folders.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, state);
     }

@@ -79,7 +79,7 @@ impl Judge<'_> {
         let (namespace, draft) = (&import.namespace, &file.draft);
         let base = self.base(&import.source, namespace, &draft.name)?;
         let head = self.head(namespace, &draft.name)?;
-        let registry = live(head.as_ref());
+        let registry = head.as_ref().and_then(Head::digest);
         let mut created = base.as_ref().is_some_and(|base| base.created);
         let outcome = match decide(base.as_ref(), Some(draft.digest), registry, import.on_conflict) {
             Move::Adopt => ImportOutcome::Adopted,
@@ -89,12 +89,12 @@ impl Judge<'_> {
                 created |= registry.is_none();
                 if registry.is_none() { ImportOutcome::Created } else { ImportOutcome::Updated }
             }
-            Move::Conflict => ImportOutcome::Conflict,
+            Move::Conflict => ImportOutcome::Conflict(registry),
             _ => ImportOutcome::Unchanged,
         };
         let moved = base.is_none_or(|base| base.path != file.path);
         let settled = match outcome {
-            ImportOutcome::Conflict => false,
+            ImportOutcome::Conflict(_) => false,
             ImportOutcome::Unchanged => moved,
             _ => true,
         };
@@ -115,7 +115,18 @@ impl Judge<'_> {
     ) -> Result<(), Error> {
         let base = self.base(&import.source, &import.namespace, name)?;
         let head = self.head(&import.namespace, name)?;
-        let outcome = match (decide(base.as_ref(), None, live(head.as_ref()), import.on_conflict), head) {
+        if let (Some(base), Some(elsewhere)) = (&base, self.elsewhere(import, name)?) {
+            worth.bases.push(import.base(name, None));
+            let SourceBase { source, namespace, name, brought } = elsewhere;
+            let brought = brought.map(|it| Brought { created: it.created || base.created, ..it });
+            worth.bases.push(SourceBase { source, namespace, name, brought });
+            worth.outcomes.push(ImportOutcome::Kept(Kept::Elsewhere));
+            return Ok(());
+        }
+        let outcome = match (
+            decide(base.as_ref(), None, head.as_ref().and_then(Head::digest), import.on_conflict),
+            head,
+        ) {
             (Move::Delete, Some(head)) if self.is_live_from(import, name, &head)? => {
                 let path = base.map(|base| base.path).unwrap_or_default();
                 let message = format!("{path} is gone from its folder");
@@ -135,6 +146,22 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// The base of another folder for a name.
+    fn elsewhere(&self, import: &Import, name: &Name) -> Result<Option<SourceBase>, Error> {
+        for source in &import.others {
+            if let Some(brought) = self.base(source, &import.namespace, name)? {
+                let (source, namespace) = (source.clone(), import.namespace.clone());
+                return Ok(Some(SourceBase {
+                    source,
+                    namespace,
+                    name: name.clone(),
+                    brought: Some(brought),
+                }));
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether the live version is one that the folder brought. Of a version that the group is only about to write
     /// that is not known: it stays, and is asked about again.
     fn is_live_from(&self, import: &Import, name: &Name, head: &Head) -> Result<bool, Error> {
@@ -150,10 +177,6 @@ impl Import {
         let (source, namespace) = (self.source.clone(), self.namespace.clone());
         SourceBase { source, namespace, name: name.clone(), brought }
     }
-}
-
-fn live(head: Option<&Head>) -> Option<Digest> {
-    head.and_then(|head| head.live.as_ref()).map(|(digest, _)| *digest)
 }
 
 #[cfg(test)]

@@ -133,8 +133,10 @@ impl Judge<'_> {
     ) -> Result<Verdict, Error> {
         let head = self.head(namespace, name)?;
         let current = head.as_ref().and_then(Head::etag);
+        let last_version = head.as_ref().map(|head| head.last_version);
         let (Some(head), Some(_)) = (head, current) else {
-            return Err(Error::PersonaNotFound { namespace: namespace.clone(), name: name.clone() });
+            let (namespace, name) = (namespace.clone(), name.clone());
+            return Err(Error::PersonaNotFound { namespace, name, last_version });
         };
         if etag.is_some() && etag != current.as_ref() {
             return Err(Error::EtagMismatch { namespace: namespace.clone(), name: name.clone(), current });

@@ -91,6 +91,8 @@ pub struct Import {
     pub gone: Vec<Name>,
     /// What settles conflicts.
     pub on_conflict: OnConflict,
+    /// Other folders that feed the namespace: what is gone from this one may have moved there.
+    pub others: Vec<SourceId>,
 }
 
 /// What became of one file, or of a name whose file is gone.
@@ -104,8 +106,9 @@ pub enum ImportOutcome {
     Unchanged,
     /// The registry had the same document by another door; from now on they move together.
     Adopted,
-    /// Both changed since the folder last brought it, or the registry had another one before.
-    Conflict,
+    /// Both changed since the folder last brought it, or the registry had another one before: this is what it has, none
+    /// where the persona is deleted.
+    Conflict(Option<Digest>),
     /// The file is gone, and so is the persona now.
     Deleted,
     /// The file is gone, and the persona was gone already.
@@ -121,6 +124,8 @@ pub enum Kept {
     Foreign,
     /// It was changed by another door since the folder last brought it.
     Changed,
+    /// Another folder has a file of that name: it is that one's now.
+    Elsewhere,
 }
 
 /// What the committer answers.

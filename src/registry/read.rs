@@ -224,8 +224,13 @@ impl Registry {
         let ever = self.reading(|store| store.head(&namespace, &name));
         match (version, ever) {
             (_, Err((_, error))) => error.into(),
-            (Some(version), Ok(Some(_))) => Error::VersionNotFound { namespace, name, version },
-            _ => Error::PersonaNotFound { namespace, name },
+            (Some(version), Ok(Some(head))) => {
+                Error::VersionNotFound { namespace, name, version, last_version: head.last_version }
+            }
+            (_, Ok(head)) => {
+                let last_version = head.map(|head| head.last_version);
+                Error::PersonaNotFound { namespace, name, last_version }
+            }
         }
     }
 

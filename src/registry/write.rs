@@ -1,5 +1,6 @@
 //! Putting, deleting, importing and judging documents: text to draft here, decision in the committer.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -188,6 +189,22 @@ impl Registry {
     pub async fn bases(&self, source: &SourceId) -> Result<Vec<SourceBase>, Error> {
         let source = source.clone();
         self.blocking(move |store| store.bases(&source)).await
+    }
+
+    /// Digests of the live documents of these personas; none for those that are not there.
+    pub async fn live_digests(
+        &self,
+        namespace: &Namespace,
+        names: Vec<Name>,
+    ) -> Result<HashMap<Name, Option<Digest>>, Error> {
+        let namespace = namespace.clone();
+        self.blocking(move |store| {
+            let live = |name: &Name| {
+                Ok((name.clone(), store.head(&namespace, name)?.and_then(|head| head.digest())))
+            };
+            names.iter().map(live).collect()
+        })
+        .await
     }
 
     async fn write(&self, proposal: Proposal) -> Result<WriteDone, Error> {

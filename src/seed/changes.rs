@@ -1,6 +1,7 @@
 //! What the system tells about changes below a folder: whether it is worth a look, and which files are being written.
+//! Paths are absolute in here, as the system has them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,9 @@ use super::walk::is_markdown;
 /// Files that are watched for the end of their writing, at most: further ones are read as they are.
 const WRITING: usize = 4096;
 
+/// Paths kept that were renamed or removed, at most: beyond that every folder is watched anew.
+const MOVED: usize = 4096;
+
 #[derive(Default)]
 struct Told {
     changed: Notify,
@@ -27,6 +31,8 @@ struct State {
     last: Option<Instant>,
     /// Files that were written to and not closed since, with the moment they were last written to.
     writing: HashMap<PathBuf, Instant>,
+    /// What was renamed or removed since folders were last watched; none: more than is kept.
+    moved: Option<HashSet<PathBuf>>,
 }
 
 /// The watch over a folder and all folders in it.
@@ -52,15 +58,20 @@ impl Changes {
     /// to be looked for. Blocks for a moment.
     pub(super) fn watch(&mut self, dirs: &[PathBuf]) -> bool {
         let Some(watcher) = &mut self.watcher else { return false };
-        let now: HashMap<_, _> =
-            dirs.iter().filter_map(|dir| identity(dir).map(|identity| (dir.clone(), identity))).collect();
-        let stale: Vec<_> =
-            self.watched.iter().filter(|(dir, identity)| now.get(*dir) != Some(identity)).collect();
-        for (dir, _) in stale {
-            // It ended by itself when the folder went.
-            drop(watcher.unwatch(dir));
-        }
-        self.watched.retain(|dir, identity| now.get(dir) == Some(identity));
+        // A folder that went is watched no more, nor is any below it, also when the very same one is back already.
+        let moved = self.told.lock().moved.replace(HashSet::new());
+        let went =
+            |dir: &Path| moved.as_ref().is_none_or(|moved| dir.ancestors().any(|dir| moved.contains(dir)));
+        let there = |dir: PathBuf| identity(&dir).map(|identity| (dir, identity));
+        let now: HashMap<_, _> = dirs.iter().filter_map(|dir| there(full(dir))).collect();
+        self.watched.retain(|dir, identity| {
+            let stays = now.get(dir) == Some(identity) && !went(dir);
+            if !stays {
+                // It ended by itself when the folder went.
+                drop(watcher.unwatch(dir));
+            }
+            stays
+        });
         let mut new = false;
         self.problem = None;
         for (dir, identity) in now {
@@ -78,10 +89,12 @@ impl Changes {
         new
     }
 
-    /// Whether another folder lies where this one did, or none where there was one.
-    pub(super) fn was_replaced(&self, root: &Path) -> bool {
-        // What is not watched is looked through regularly.
-        self.watcher.is_some() && self.problem.is_none() && identity(root).as_ref() != self.watched.get(root)
+    /// The root as it is watched: another folder may lie there since, or none. None where that cannot be told, since
+    /// it is looked through regularly then.
+    pub(super) fn root(&self, root: &Path) -> Option<Root> {
+        let root = full(root);
+        let watches = self.watcher.is_some() && self.problem.is_none();
+        watches.then(|| Root { watched: self.watched.get(&root).copied(), path: root })
     }
 
     /// Waits for the next change that is worth a look.
@@ -109,6 +122,19 @@ impl Changes {
     }
 }
 
+/// A followed folder, and what tells it from another one of its name.
+pub(super) struct Root {
+    path: PathBuf,
+    watched: Option<(u64, u64)>,
+}
+
+impl Root {
+    /// Whether another folder lies there now, or none where there was one. Blocks for a moment.
+    pub(super) fn was_replaced(&self) -> bool {
+        identity(&self.path) != self.watched
+    }
+}
+
 /// Who writes to files at the moment.
 pub(super) struct Writers {
     told: Arc<Told>,
@@ -118,7 +144,7 @@ pub(super) struct Writers {
 impl Writers {
     /// Whether somebody is writing to this file.
     pub(super) fn has(&self, path: &Path) -> bool {
-        self.told.lock().writing.get(path).is_some_and(|last| last.elapsed() < self.within)
+        self.told.lock().writing.get(&full(path)).is_some_and(|last| last.elapsed() < self.within)
     }
 }
 
@@ -129,10 +155,13 @@ impl Told {
 
     fn take(&self, event: notify::Result<notify::Event>) {
         let worth = match event {
-            // Events may have been lost: everything is worth a look.
-            Err(_) => true,
-            Ok(event) if event.need_rescan() => true,
+            // Events may have been lost: everything is worth a look, and every folder a new watch.
+            Ok(event) if event.need_rescan() => {
+                self.lock().moved = None;
+                true
+            }
             Ok(event) => self.note(&event),
+            Err(_) => true,
         };
         if worth {
             self.lock().last = Some(Instant::now());
@@ -158,12 +187,13 @@ impl Told {
                 self.closed(event);
                 markdown
             }
-            EventKind::Modify(ModifyKind::Metadata(_)) => markdown,
             // A name tells nothing about a folder.
-            EventKind::Modify(ModifyKind::Name(_)) => {
+            EventKind::Modify(ModifyKind::Name(_)) | EventKind::Remove(_) => {
                 self.closed(event);
+                self.moved(event);
                 true
             }
+            // Rights, of a folder too, and whatever there may be.
             _ => true,
         }
     }
@@ -183,10 +213,22 @@ impl Told {
             state.writing.remove(path);
         }
     }
+
+    fn moved(&self, event: &notify::Event) {
+        let mut state = self.lock();
+        if let Some(moved) = &mut state.moved {
+            moved.extend(event.paths.iter().cloned());
+        }
+        state.moved.take_if(|moved| moved.len() > MOVED);
+    }
 }
 
 fn is_ignore_file(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name == ".gitignore" || name == ".ignore")
+    path.file_name().is_some_and(|name| name == ".gitignore")
+}
+
+fn full(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Device and inode.

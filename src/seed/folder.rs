@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
 use super::changes::Writers;
-use super::read::{Job, Known, Look, State};
+use super::claim::Claim;
+use super::read::{Job, Known};
 use super::report::{Reason, Refused, Report};
 use super::{Found, Options, Source, slashed, walk};
-use crate::domain::{Brought, Digest, Name, Revision, SourceId, Timestamp, limits};
-use crate::registry::{Draft, Error, ImportFile, Registry};
+use crate::domain::{Brought, Digest, Name, SourceId, Timestamp};
+use crate::registry::{Error, ImportFile, Registry};
 
 /// Files that one thread looks at in one go.
 const CHUNK: usize = 32;
@@ -33,19 +33,27 @@ pub struct Folder {
     pub(super) source: Source,
     pub(super) id: SourceId,
     pub(super) options: Options,
-    /// What the folder brought last, by name; none when it must be asked of the registry.
-    pub(super) bases: Option<HashMap<Name, Brought>>,
-    known: HashMap<PathBuf, Known>,
-    /// Conflicts, with the file's digest and the revision at which they were found.
-    pub(super) conflicts: HashMap<Name, (Digest, Revision)>,
+    /// Other folders that feed the namespace.
+    pub(super) others: Vec<SourceId>,
+    /// What the folder brought last, by name.
+    pub(super) bases: HashMap<Name, Brought>,
+    /// What it brought is not known for sure: the registry must be asked.
+    pub(super) stale: bool,
+    pub(super) known: HashMap<PathBuf, Known>,
+    /// Conflicts, with the file's digest and the registry's.
+    pub(super) conflicts: HashMap<Name, (Digest, Option<Digest>)>,
+    /// When a file was last met that was not there before.
+    pub(super) arrived: Option<Instant>,
     /// Since when a file that it brought is gone.
     pub(super) gone: HashMap<Name, Instant>,
     /// Files that looked bad once, and may only be half written.
-    doubts: HashMap<PathBuf, (Option<Digest>, Instant)>,
+    pub(super) doubts: HashMap<PathBuf, (Option<Digest>, Instant)>,
+    /// Personas that stay without a file, as was told already.
+    pub(super) kept: BTreeSet<Name>,
     /// Files that are refused, and since when.
     pub(super) refused: BTreeMap<PathBuf, (Timestamp, Refused)>,
     pub(super) problem: Option<String>,
-    /// Folders that were walked last.
+    /// Folders in which something may happen that matters.
     pub(super) dirs: Vec<PathBuf>,
     /// How soon the folder wants to be read again; none: when something happens.
     pub(super) again: Option<Duration>,
@@ -59,6 +67,12 @@ pub(super) struct Reading {
     pub writers: Option<Writers>,
     /// Names and the files taken for them.
     pub taken: BTreeMap<Name, PathBuf>,
+    /// What the registry has for the names in conflict.
+    pub theirs: HashMap<Name, Option<Digest>>,
+    /// Files of the folder, by path.
+    pub files: Vec<PathBuf>,
+    /// Files that wait whether the one that brought their name before still has it.
+    pub latecomers: Vec<Claim>,
     /// Names and paths of files that are there and could not be taken: they have not vanished.
     pub held_names: BTreeSet<Name>,
     pub held_paths: BTreeSet<String>,
@@ -79,18 +93,23 @@ impl Reading {
 }
 
 impl Folder {
-    /// A folder of which nothing is known yet.
+    /// A folder of which nothing is known yet. `others` are the folders beside it.
     #[must_use]
-    pub fn new(source: Source, options: Options) -> Self {
+    pub fn new(source: Source, others: &[Source], options: Options) -> Self {
+        let others = others.iter().filter(|other| **other != source && other.namespace == source.namespace);
         Self {
             id: source.id(),
+            others: others.map(Source::id).collect(),
             source,
             options,
-            bases: None,
+            bases: HashMap::new(),
+            stale: true,
             known: HashMap::new(),
             conflicts: HashMap::new(),
+            arrived: None,
             gone: HashMap::new(),
             doubts: HashMap::new(),
+            kept: BTreeSet::new(),
             refused: BTreeMap::new(),
             problem: None,
             dirs: Vec::new(),
@@ -116,10 +135,11 @@ impl Folder {
             created = report.created,
             updated = report.updated,
             unchanged = report.unchanged,
-            deleted = report.deleted,
+            deleted = report.deleted.len(),
             refused = report.refused.len(),
             "the folder was read"
         );
+        report.log();
         Ok(report)
     }
 
@@ -144,13 +164,16 @@ impl Folder {
     ) -> Result<Report, Error> {
         self.again = None;
         let now = registry.now();
-        if self.bases.is_none() {
+        if self.stale {
             let bases = registry.bases(&self.id).await?.into_iter();
-            self.bases = Some(bases.filter_map(|base| Some((base.name, base.brought?))).collect());
+            self.bases = bases.filter_map(|base| Some((base.name, base.brought?))).collect();
+            self.stale = false;
         }
+        let names = self.conflicts.keys().cloned().collect();
+        reading.theirs = registry.live_digests(&self.source.namespace, names).await?;
         let dir = self.source.dir.clone();
         let found = tokio::task::spawn_blocking(move || walk(&dir)).await.map_err(broken)?;
-        let Found { files, dirs, skipped, errors } = found;
+        let Found { files, dirs, above, skipped, errors } = found;
         reading.complete = errors.is_empty() && !files.is_empty();
         reading.report.skipped = skipped;
         if dirs.is_empty() {
@@ -159,11 +182,14 @@ impl Folder {
             reading.report.problem = Some(format!("the folder cannot be read: {problem}"));
             reading.report.refused = self.refused.values().map(|(_, refused)| refused.clone()).collect();
         } else {
+            if !errors.is_empty() {
+                self.hold_unseen(&files, &mut reading);
+            }
             for (path, problem) in errors {
                 let refused = Refused { path, name: None, reason: Reason::Unreadable(problem) };
                 self.hold(refused, &mut reading);
             }
-            self.dirs = dirs;
+            self.dirs = [dirs, above].concat();
             self.known.retain(|path, _| files.binary_search(path).is_ok());
             self.doubts.retain(|path, _| files.binary_search(path).is_ok());
         }
@@ -179,6 +205,7 @@ impl Folder {
                 jobs.into_iter().map(look).collect::<Vec<_>>()
             })
         });
+        reading.files = files;
         let mut looks = futures_util::stream::iter(looks).buffered(threads);
         let mut done = 0;
         while let Some(chunk) = looks.next().await {
@@ -188,6 +215,7 @@ impl Folder {
             done = (done + CHUNK).min(total);
             progress(Progress { done, total });
         }
+        self.take_latecomers(registry, &mut reading).await;
         self.flush(registry, &mut reading).await;
         self.vanished(registry, &mut reading).await;
         Ok(self.finish(registry, reading, now))
@@ -202,108 +230,8 @@ impl Folder {
         paths.iter().map(job).collect()
     }
 
-    fn relative(&self, path: &Path) -> String {
+    pub(super) fn relative(&self, path: &Path) -> String {
         slashed(path.strip_prefix(&self.source.dir).unwrap_or(path))
-    }
-
-    /// Takes one file in path order: the first of a name has it.
-    async fn take(&mut self, registry: &Registry, job: Job, look: Look, reading: &mut Reading) {
-        let Job { path, relative, known } = job;
-        let followed = reading.is_followed();
-        let unfinished = reading.writers.as_ref().is_some_and(|writers| writers.has(&path));
-        let (known, draft) = match look {
-            Look::Same => (known, None),
-            Look::Read(new, draft)
-                if !unfinished && self.is_believed(&path, &new, known.as_ref(), followed) =>
-            {
-                self.known.insert(path.clone(), new.clone());
-                (Some(new), draft)
-            }
-            Look::Read(..) => {
-                // It counts as what it was, and is there.
-                self.look_again(self.options.doubt);
-                reading.held_paths.insert(relative);
-                match known.map(|known| known.state) {
-                    None => reading.unsure = true,
-                    Some(State::Storable(name)) => drop(reading.taken.entry(name).or_insert(path)),
-                    Some(State::Refused(name, reason)) => self.hold(Refused { path, name, reason }, reading),
-                }
-                return;
-            }
-        };
-        let Some(known) = known else { return };
-        let name = match known.state {
-            State::Storable(name) => name,
-            State::Refused(name, reason) => return self.hold(Refused { path, name, reason }, reading),
-        };
-        if let Some(first) = reading.taken.get(&name) {
-            let reason = Reason::Duplicate { name: name.clone(), first: first.clone() };
-            return self.hold(Refused { path, name: Some(name), reason }, reading);
-        }
-        reading.taken.insert(name.clone(), path.clone());
-        let base = self.bases.as_ref().and_then(|bases| bases.get(&name));
-        if base.is_some_and(|base| Some(base.digest) == known.digest && base.path == relative) {
-            self.conflicts.remove(&name);
-            reading.report.unchanged += 1;
-            return;
-        }
-        if let (Some((digest, head)), Some(now)) = (self.conflicts.get(&name), known.digest)
-            && (*digest, *head) == (now, registry.head())
-        {
-            let reason = Reason::Conflict { name: name.clone() };
-            return self.hold(Refused { path, name: Some(name), reason }, reading);
-        }
-        let Some(draft) = self.draft(&path, &relative, draft, registry.now()).await else {
-            // It changed just now: the next reading sees what became of it.
-            self.known.remove(&path);
-            self.look_again(self.options.quiet);
-            reading.held_names.insert(name);
-            reading.held_paths.insert(relative);
-            return;
-        };
-        let full = reading.batch.len() >= limits::BATCH_OPERATIONS
-            || (reading.batch_bytes > 0 && reading.batch_bytes + draft.content.len() > limits::BATCH_BYTES);
-        if full {
-            self.flush(registry, reading).await;
-        }
-        reading.batch_bytes += draft.content.len();
-        reading.batch.push(ImportFile { path: relative, draft });
-    }
-
-    /// A file that would be refused while the folder is followed is believed once it has stayed the same for a while.
-    fn is_believed(&mut self, path: &Path, new: &Known, known: Option<&Known>, followed: bool) -> bool {
-        let same = known
-            .is_some_and(|known| known.digest == new.digest && matches!(known.state, State::Refused(..)));
-        let whole = !followed || matches!(new.state, State::Storable(_)) || same;
-        let doubt = self.doubts.get(path).filter(|(digest, _)| *digest == new.digest);
-        if whole || doubt.is_some_and(|(_, since)| since.elapsed() >= self.options.doubt) {
-            self.doubts.remove(path);
-            return true;
-        }
-        if doubt.is_none() {
-            self.doubts.insert(path.to_owned(), (new.digest, Instant::now()));
-        }
-        false
-    }
-
-    /// The draft in hand, or read again for a file that did not change and has its turn only now.
-    async fn draft(
-        &self,
-        path: &Path,
-        relative: &str,
-        draft: Option<Arc<Draft>>,
-        now: Timestamp,
-    ) -> Option<Arc<Draft>> {
-        if draft.is_some() {
-            return draft;
-        }
-        let job = Job { path: path.to_owned(), relative: relative.to_owned(), known: None };
-        let digest = self.known.get(path)?.digest;
-        let look = tokio::task::spawn_blocking(move || job.look(now)).await.ok()?;
-        match look {
-            Look::Read(_, Some(draft)) if Some(draft.digest) == digest => Some(draft),
-            _ => None,
-        }
     }
 
     /// Wants to be read again this soon at the latest.
@@ -311,13 +239,14 @@ impl Folder {
         self.again = Some(self.again.map_or(within, |sooner| sooner.min(within)));
     }
 
-    pub(super) fn hold(&self, refused: Refused, reading: &mut Reading) {
-        reading.held_paths.insert(self.relative(&refused.path));
-        reading.held_names.extend(refused.name.clone());
-        if matches!(refused.reason, Reason::Unreadable(_)) {
-            reading.complete = false;
-        }
-        reading.report.refused.push(refused);
+    /// Whether the registry changed a persona that is in conflict with a file.
+    pub(super) async fn conflicts_moved(&self, registry: &Registry) -> bool {
+        let names = self.conflicts.keys().cloned().collect();
+        let theirs = registry.live_digests(&self.source.namespace, names).await;
+        // What cannot be told now a reading tells.
+        theirs.is_ok_and(|theirs| {
+            self.conflicts.iter().any(|(name, (_, known))| theirs.get(name) != Some(known))
+        })
     }
 }
 

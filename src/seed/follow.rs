@@ -2,10 +2,13 @@
 
 use std::future::Future;
 
+use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
 
 use super::changes::Changes;
+use super::settle::RETRY;
 use super::{Folder, Report, Source};
+use crate::domain::Revision;
 use crate::registry::Registry;
 
 /// How often a folder that cannot be watched is looked through.
@@ -20,7 +23,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Watches a folder that was imported.
+    /// Watches a folder that was imported. Blocks for a moment.
     #[must_use]
     pub fn new(folder: Folder) -> Self {
         let mut changes = Changes::new();
@@ -28,24 +31,31 @@ impl Follower {
         Self { folder, changes }
     }
 
+    /// The folder and its namespace.
+    #[must_use]
+    pub const fn source(&self) -> &Source {
+        &self.folder.source
+    }
+
     /// Follows the folder until `stop`; `tell` hears of every reading that changed something.
     #[tracing::instrument(skip_all, fields(namespace = %self.folder.source.namespace, dir = %self.folder.source.dir.display()))]
     pub async fn run(
-        mut self,
+        self,
         registry: Registry,
         stop: impl Future<Output = ()>,
         tell: impl Fn(&Source, Report),
     ) {
+        let Self { mut folder, mut changes } = self;
         tokio::pin!(stop);
-        let Self { folder, changes } = &mut self;
+        let mut head = registry.follow_head();
         // What happened between the import and the watch is not known.
         let mut look_now = true;
         loop {
             // A reading is cut between two commits only: each is whole by itself.
             tokio::select! {
                 () = stop.as_mut() => return,
-                (again, report) = round(folder, changes, &registry, look_now) => {
-                    look_now = again;
+                (again, report, watching) = round(&mut folder, changes, &registry, &mut head, look_now) => {
+                    (look_now, changes) = (again, watching);
                     if let Some(report) = report {
                         tell(&folder.source, report);
                     }
@@ -58,66 +68,70 @@ impl Follower {
 /// Waits for a reason to look, and looks. Answers whether there is a reason to look again at once.
 async fn round(
     folder: &mut Folder,
-    changes: &mut Changes,
+    mut changes: Changes,
     registry: &Registry,
+    head: &mut watch::Receiver<Revision>,
     now: bool,
-) -> (bool, Option<Report>) {
+) -> (bool, Option<Report>, Changes) {
     if !now {
-        wait(folder, changes, registry).await;
+        wait(folder, &changes, registry, head).await;
     }
     let writers = changes.writers(folder.options.writing);
     let report = match folder.reread(registry, writers, changes.problem.clone()).await {
         Ok(report) => {
-            log(&report);
+            report.log();
             report.has_news().then_some(report)
         }
         Err(error) => {
             tracing::warn!(%error, "the folder could not be read; it is tried again");
-            folder.look_again(super::settle::RETRY);
+            folder.look_again(RETRY);
             None
         }
     };
-    (changes.watch(&folder.dirs), report)
-}
-
-fn log(report: &Report) {
-    for (name, outcome) in &report.changes {
-        tracing::info!(%name, ?outcome, "a file was taken in");
-    }
-    for refused in report.newly_refused.iter().filter_map(|at| report.refused.get(*at)) {
-        tracing::warn!(path = %refused.path.display(), reason = refused.message(), "a file was refused");
-    }
-    if let (true, Some(problem)) = (report.problem_is_new, &report.problem) {
-        tracing::warn!(problem, "the folder cannot be taken in as asked");
-    }
-    for path in &report.mended {
-        tracing::info!(path = %path.display(), "a file is no longer refused");
+    let dirs = folder.dirs.clone();
+    let watching = tokio::task::spawn_blocking(move || {
+        let new = changes.watch(&dirs);
+        (new, changes)
+    });
+    match watching.await {
+        Ok((new, changes)) => (new, report, changes),
+        Err(error) => {
+            tracing::error!(%error, "watching failed; it is begun anew");
+            folder.look_again(RETRY);
+            (false, report, Changes::new())
+        }
     }
 }
 
 /// Waits until something happened, and then until it is over.
-async fn wait(folder: &Folder, changes: &Changes, registry: &Registry) {
+async fn wait(folder: &Folder, changes: &Changes, registry: &Registry, head: &mut watch::Receiver<Revision>) {
     let regular = if changes.problem.is_some() { UNWATCHED } else { folder.options.rescan };
     let end = Instant::now() + folder.again.unwrap_or(regular).min(regular);
-    let mut head = registry.follow_head();
     let reconsider = async {
-        match folder.conflicts.is_empty() || head.changed().await.is_err() {
-            true => std::future::pending().await,
-            false => tokio::time::sleep(RECONSIDER).await,
-        }
-    };
-    let replaced = async {
-        loop {
-            tokio::time::sleep(folder.options.root).await;
-            if changes.was_replaced(&folder.source.dir) {
+        // A conflict may be over by what the registry was given, while the folder was read too.
+        while !folder.conflicts.is_empty() && head.changed().await.is_ok() {
+            tokio::time::sleep(RECONSIDER).await;
+            head.borrow_and_update();
+            if folder.conflicts_moved(registry).await {
                 return;
             }
         }
+        std::future::pending().await
+    };
+    let replaced = async {
+        while let Some(root) = changes.root(&folder.source.dir) {
+            tokio::time::sleep(folder.options.root).await;
+            if tokio::task::spawn_blocking(move || root.was_replaced()).await.unwrap_or(false) {
+                return;
+            }
+        }
+        std::future::pending().await
     };
     tokio::select! {
-        () = changes.changed() => changes.quiet(folder.options.quiet, folder.options.patience).await,
-        () = tokio::time::sleep_until(end) => {}
-        () = reconsider => {}
+        () = changes.changed() => {}
         () = replaced => {}
+        () = reconsider => return,
+        () = tokio::time::sleep_until(end) => return,
     }
+    changes.quiet(folder.options.quiet, folder.options.patience).await;
 }

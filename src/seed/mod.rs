@@ -2,6 +2,7 @@
 //! told with its reasons and stops no other; a change that came by another door is never lost.
 
 mod changes;
+mod claim;
 mod folder;
 mod follow;
 mod read;
@@ -17,7 +18,7 @@ use crate::registry::OnConflict;
 
 pub use folder::{Folder, Progress};
 pub use follow::Follower;
-pub use report::{Reason, Refused, Report};
+pub use report::{Findings, Reason, Refused, Report};
 pub use walk::{Found, slashed, walk};
 
 /// A folder that feeds a namespace.

@@ -1,16 +1,15 @@
 //! One file: whether it changed since it was last looked at, and what is in it now.
 
-use std::fs::{File, Metadata};
+use std::fs::{Metadata, OpenOptions};
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::report::Reason;
-use crate::diagnostic::Places;
+use super::report::{Findings, Reason};
 use crate::domain::{Digest, Name, Timestamp, limits};
 use crate::registry::{self, Draft, Error, Validate};
 
@@ -32,19 +31,22 @@ impl Stamp {
 
     /// Whether a change right after this may have left the same stamp: file systems count time in steps.
     fn is_shaky(&self, now: Timestamp) -> bool {
-        let [seconds, ..] = self.times;
-        now.0.div_euclid(1_000_000).saturating_sub(seconds) < 2
+        let [modified, _, changed, _] = self.times;
+        now.0.div_euclid(1_000_000).saturating_sub(modified.max(changed)) < 2
     }
 }
 
 /// A file as it was last read.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
-    /// None when it must be read again however it looks.
     stamp: Option<Stamp>,
+    /// It must be read again however it looks.
+    shaky: bool,
     /// Digest of what was read.
     pub digest: Option<Digest>,
     pub state: State,
+    /// Findings that do not keep it from being stored.
+    pub warnings: Option<Arc<Findings>>,
 }
 
 /// What is in a file.
@@ -54,6 +56,13 @@ pub(super) enum State {
     Storable(Name),
     /// Nothing that can be stored.
     Refused(Option<Name>, Reason),
+}
+
+impl Known {
+    /// Whether the file is still the one that was read. Blocks for a moment.
+    pub(super) fn is_still(&self, path: &Path) -> bool {
+        std::fs::metadata(path).ok().as_ref().map(Stamp::of) == self.stamp
+    }
 }
 
 /// What a look at a file brought.
@@ -78,46 +87,44 @@ impl Job {
         let stamp = meta.as_ref().ok().map(Stamp::of);
         if let (Some(stamp), Some(known)) = (stamp, &self.known)
             && known.stamp == Some(stamp)
-            && !stamp.is_shaky(now)
+            && !known.shaky
         {
             return Look::Same;
         }
+        let shaky = stamp.is_none_or(|stamp| stamp.is_shaky(now));
         let refused = |reason| {
-            Look::Read(Known { stamp: None, digest: None, state: State::Refused(None, reason) }, None)
+            let state = State::Refused(None, reason);
+            Look::Read(Known { stamp, shaky: true, digest: None, state, warnings: None }, None)
         };
         match read_file(&self.path) {
             // A file that brings a fault of ours to light must not take the others with it.
-            Ok(content) => {
-                catch_unwind(AssertUnwindSafe(|| self.judge(content, stamp))).unwrap_or_else(|_| {
-                    refused(Reason::Registry(Error::Internal(
-                        "judging it failed; the log says why".to_owned(),
-                    )))
-                })
-            }
+            Ok(content) => catch_unwind(AssertUnwindSafe(|| self.judge(content, stamp, shaky)))
+                .unwrap_or_else(|_| refused(Reason::Fault)),
             Err(error) => refused(Reason::Unreadable(error.to_string())),
         }
     }
 
-    fn judge(&self, content: Bytes, stamp: Option<Stamp>) -> Look {
+    fn judge(&self, content: Bytes, stamp: Option<Stamp>, shaky: bool) -> Look {
         let digest = Some(Digest::of(&content));
         if let Some(known) = &self.known
             && known.digest == digest
             && !matches!(known.state, State::Storable(_))
         {
-            return Look::Read(Known { stamp, ..known.clone() }, None);
+            return Look::Read(Known { stamp, shaky, ..known.clone() }, None);
         }
         let request =
             Validate { content: content.clone(), path: Some(self.relative.clone()), ..Validate::default() };
         let examined = registry::examine(&request);
         let name = examined.as_ref().ok().and_then(|examined| examined.name.clone());
         match examined.and_then(|examined| registry::draft_of(content, examined)) {
-            Ok((draft, _)) => {
+            Ok((draft, found)) => {
                 let state = State::Storable(draft.name.clone());
-                Look::Read(Known { stamp, digest, state }, Some(Arc::new(draft)))
+                let warnings = Findings::warnings(found, &draft.content);
+                Look::Read(Known { stamp, shaky, digest, state, warnings }, Some(Arc::new(draft)))
             }
             Err(error) => {
                 let state = State::Refused(name, reason(error));
-                Look::Read(Known { stamp, digest, state }, None)
+                Look::Read(Known { stamp, shaky, digest, state, warnings: None }, None)
             }
         }
     }
@@ -126,16 +133,20 @@ impl Job {
 fn reason(error: Error) -> Reason {
     match error {
         Error::PersonaInvalid(rejected) => {
-            let places = Places::of(&rejected.diagnostics, &rejected.content);
-            Reason::Findings { diagnostics: rejected.diagnostics.into(), places }
+            Reason::Findings(Findings::of(rejected.diagnostics, &rejected.content))
         }
         other => Reason::Registry(other),
     }
 }
 
-/// One byte over the limit is enough to know that a file is too large.
+/// One byte over the limit is enough to know that a file is too large. A pipe that took the file's place must not block.
 fn read_file(path: &Path) -> std::io::Result<Bytes> {
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
     let mut content = Vec::new();
-    File::open(path)?.take(limits::DOCUMENT_BYTES as u64 + 1).read_to_end(&mut content)?;
+    file.take(limits::DOCUMENT_BYTES as u64 + 1).read_to_end(&mut content)?;
     Ok(content.into())
 }

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Source, slashed};
-use crate::diagnostic::{Diagnostic, Places};
+use crate::diagnostic::{Diagnostic, Places, Severity};
 use crate::domain::{Name, Timestamp, limits};
-use crate::registry::{Error, ImportOutcome, RefusedReason, RefusedSource};
+use crate::registry::{Error, ImportOutcome, Kept, RefusedReason, RefusedSource};
 
 /// A file that was not taken.
 #[derive(Debug, Clone)]
@@ -23,12 +23,7 @@ pub struct Refused {
 #[derive(Debug, Clone)]
 pub enum Reason {
     /// It has findings that block storing.
-    Findings {
-        /// All of its findings.
-        diagnostics: Arc<[Diagnostic]>,
-        /// Where they are.
-        places: Places,
-    },
+    Findings(Findings),
     /// Another file of the folder has the same name.
     Duplicate {
         /// The name.
@@ -40,11 +35,37 @@ pub enum Reason {
     Conflict {
         /// The name.
         name: Name,
+        /// Whether the registry's side of it is that the persona was deleted.
+        deleted: bool,
     },
     /// It cannot be read.
     Unreadable(String),
-    /// The registry refused it.
+    /// The registry does not take it at the moment.
     Registry(Error),
+    /// Judging it failed.
+    Fault,
+}
+
+/// What was found in a file that is no longer at hand.
+#[derive(Debug, Clone)]
+pub struct Findings {
+    /// The findings, in document order.
+    pub diagnostics: Arc<[Diagnostic]>,
+    /// Where they are.
+    pub places: Places,
+}
+
+impl Findings {
+    pub(super) fn of(diagnostics: Vec<Diagnostic>, content: &[u8]) -> Self {
+        let places = Places::of(&diagnostics, content);
+        Self { diagnostics: diagnostics.into(), places }
+    }
+
+    /// The warnings among findings; none when there are none.
+    pub(super) fn warnings(mut diagnostics: Vec<Diagnostic>, content: &[u8]) -> Option<Arc<Self>> {
+        diagnostics.retain(|found| found.severity == Severity::Warning);
+        (!diagnostics.is_empty()).then(|| Arc::new(Self::of(diagnostics, content)))
+    }
 }
 
 /// What reading a folder came to.
@@ -59,9 +80,15 @@ pub struct Report {
     /// Files beside personas that are none.
     pub skipped: usize,
     /// Personas that were deleted because their file is gone.
-    pub deleted: usize,
+    pub deleted: Vec<Name>,
     /// Personas that stay though their file is gone.
     pub kept: Vec<Name>,
+    /// Those of them that are news.
+    pub newly_kept: Vec<Name>,
+    /// Files that were taken and have warnings.
+    pub warned: usize,
+    /// Warnings of files that were stored by this reading, where the folder is followed.
+    pub warnings: Vec<(PathBuf, Arc<Findings>)>,
     /// Files that were not taken, by path.
     pub refused: Vec<Refused>,
     /// What changed, name by name, where the folder is followed.
@@ -81,9 +108,37 @@ impl Report {
     #[must_use]
     pub fn has_news(&self) -> bool {
         !self.changes.is_empty()
+            || !self.deleted.is_empty()
             || !self.mended.is_empty()
             || !self.newly_refused.is_empty()
+            || !self.newly_kept.is_empty()
             || self.problem_is_new
+    }
+
+    /// Tells the log what is news, a line each.
+    pub(super) fn log(&self) {
+        for (name, outcome) in &self.changes {
+            tracing::info!(%name, ?outcome, "a file was taken in");
+        }
+        for name in &self.deleted {
+            tracing::info!(%name, "a persona was deleted, since its file is gone");
+        }
+        for name in &self.newly_kept {
+            tracing::info!(%name, "a persona stays, though its file is gone");
+        }
+        for refused in self.newly_refused.iter().filter_map(|at| self.refused.get(*at)) {
+            tracing::warn!(path = %refused.path.display(), reason = refused.message(), "a file was refused");
+        }
+        for (path, found) in &self.warnings {
+            let codes: Vec<_> = found.diagnostics.iter().map(|found| found.code.as_str()).collect();
+            tracing::warn!(path = %path.display(), codes = codes.join(" "), "a file was taken with warnings");
+        }
+        if let (true, Some(problem)) = (self.problem_is_new, &self.problem) {
+            tracing::warn!(problem, "the folder cannot be taken in as asked");
+        }
+        for path in &self.mended {
+            tracing::info!(path = %path.display(), "a file is no longer refused");
+        }
     }
 
     pub(super) fn add(&mut self, name: &Name, outcome: ImportOutcome, followed: bool) {
@@ -91,12 +146,12 @@ impl Report {
             ImportOutcome::Created => self.created += 1,
             ImportOutcome::Updated => self.updated += 1,
             ImportOutcome::Unchanged | ImportOutcome::Adopted => self.unchanged += 1,
-            ImportOutcome::Deleted => self.deleted += 1,
+            ImportOutcome::Deleted => self.deleted.push(name.clone()),
+            ImportOutcome::Kept(Kept::Elsewhere) => {}
             ImportOutcome::Kept(_) => self.kept.push(name.clone()),
-            ImportOutcome::Conflict | ImportOutcome::Forgotten => {}
+            ImportOutcome::Conflict(_) | ImportOutcome::Forgotten => {}
         }
-        let changed =
-            matches!(outcome, ImportOutcome::Created | ImportOutcome::Updated | ImportOutcome::Deleted);
+        let changed = matches!(outcome, ImportOutcome::Created | ImportOutcome::Updated);
         if followed && changed {
             self.changes.push((name.clone(), outcome));
         }
@@ -107,8 +162,9 @@ impl Refused {
     /// Why and what to do, in one sentence.
     #[must_use]
     pub fn message(&self) -> String {
+        let path = self.path.display();
         match &self.reason {
-            Reason::Findings { diagnostics, .. } => {
+            Reason::Findings(Findings { diagnostics, .. }) => {
                 let mut blocking = diagnostics.iter().filter(|found| found.blocks_storing());
                 let first = blocking.next().map_or_else(String::new, |found| found.message.clone());
                 match blocking.count() {
@@ -117,21 +173,31 @@ impl Refused {
                 }
             }
             Reason::Duplicate { name, first } => {
-                format!("{} is called {name} too, and was taken; rename one of the two", first.display())
+                format!(
+                    "{} is called {name} too, and has the name; give one of the two another `name:`",
+                    first.display()
+                )
             }
-            Reason::Conflict { name } => format!(
-                "the registry has another {name}, which this folder did not bring; both stay as they are: make the file \
-                 equal to it, delete it there, or let files win with --on-conflict file-wins"
+            Reason::Conflict { name, deleted: false } => format!(
+                "the registry has another {name}, which this folder did not bring, and both stay as they are: `persona \
+                 put {path}` takes the file's, `persona get {name}` shows the registry's, to be saved over the file"
+            ),
+            Reason::Conflict { name, deleted: true } => format!(
+                "{name} was deleted in the registry, and the file changed since; it stays deleted: `persona put {path}` \
+                 brings it back, or remove the file"
             ),
             Reason::Unreadable(problem) => format!("it cannot be read: {problem}"),
             Reason::Registry(error) => error.to_string(),
+            Reason::Fault => {
+                "judging it failed, which is a fault of the registry; its log says more".to_owned()
+            }
         }
     }
 
     /// The same for operators, refused since then.
     pub(super) fn as_source(&self, source: &Source, since: Timestamp) -> RefusedSource {
         let (mut diagnostics, places) = match &self.reason {
-            Reason::Findings { diagnostics, places } => (diagnostics.to_vec(), places.clone()),
+            Reason::Findings(Findings { diagnostics, places }) => (diagnostics.to_vec(), places.clone()),
             _ => Default::default(),
         };
         diagnostics.sort_by_key(|found| !found.blocks_storing());
@@ -142,11 +208,12 @@ impl Refused {
             path: slashed(self.path.strip_prefix(&source.dir).unwrap_or(&self.path)),
             name: self.name.clone(),
             reason: match &self.reason {
-                Reason::Findings { .. } => RefusedReason::Invalid,
+                Reason::Findings(_) => RefusedReason::Invalid,
                 Reason::Duplicate { .. } => RefusedReason::DuplicateName,
                 Reason::Conflict { .. } => RefusedReason::Conflict,
                 Reason::Unreadable(_) => RefusedReason::Unreadable,
                 Reason::Registry(_) => RefusedReason::NotWritten,
+                Reason::Fault => RefusedReason::Internal,
             },
             message: self.message(),
             diagnostics,

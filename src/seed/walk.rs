@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use ignore::WalkBuilder;
+use ignore::{DirEntry, WalkBuilder};
 
 /// What a walk over a folder found.
 #[derive(Debug, Default)]
 pub struct Found {
     /// Persona files, sorted.
     pub files: Vec<PathBuf>,
-    /// Folders that were walked, the root included.
+    /// Folders that were walked, the root included; none when it is not there.
     pub dirs: Vec<PathBuf>,
+    /// Folders above, up to the repository's own, in which git looks for what it ignores.
+    pub above: Vec<PathBuf>,
     /// Files beside personas that are none, such as a README.
     pub skipped: usize,
     /// Places that could not be looked at, and why.
@@ -43,67 +44,148 @@ const NOT_IN_CAPITALS: &[&str] = &[
 /// there is an error of the walk.
 #[must_use]
 pub fn walk(root: &Path) -> Found {
-    let mut found = Found::default();
-    let inside = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
-    let mut links = Vec::new();
-    let walk = WalkBuilder::new(root)
-        .hidden(false)
-        .require_git(false)
-        .follow_links(false)
-        .filter_entry(|entry| entry.depth() == 0 || !is_private(&entry.file_name().to_string_lossy()))
-        .build();
-    for entry in walk {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                found.errors.push((root.to_owned(), error.to_string()));
-                continue;
+    let mut walk =
+        Walk { inside: fs::canonicalize(root).unwrap_or_else(|_| root.to_owned()), ..Walk::default() };
+    walk.found.above = above(&walk.inside);
+    walk.folder(root);
+    // A link to a folder may lead to more links.
+    while let Some(link) = walk.folders.pop() {
+        walk.linked_folder(&link);
+    }
+    walk.links.sort();
+    for link in std::mem::take(&mut walk.links) {
+        walk.linked_file(link);
+    }
+    walk.found.files.sort();
+    walk.found.dirs.sort();
+    walk.found
+}
+
+/// The folders from the one above `root` to the repository's own; none where there is no repository.
+fn above(root: &Path) -> Vec<PathBuf> {
+    if root.join(".git").exists() {
+        return Vec::new();
+    }
+    let mut above = Vec::new();
+    for dir in root.ancestors().skip(1) {
+        above.push(dir.to_owned());
+        if dir.join(".git").exists() {
+            return above;
+        }
+    }
+    Vec::new()
+}
+
+#[derive(Default)]
+struct Walk {
+    /// The root without links.
+    inside: PathBuf,
+    found: Found,
+    /// Files and folders that were reached, without links: nothing is reached twice.
+    reached: BTreeSet<PathBuf>,
+    /// Links to files, and to folders, that wait until all that is reached without them is known.
+    links: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
+}
+
+impl Walk {
+    /// Walks what lies below `top`.
+    fn folder(&mut self, top: &Path) {
+        let real = fs::canonicalize(top).unwrap_or_else(|_| top.to_owned());
+        let in_repository = !self.found.above.is_empty() || self.inside.join(".git").exists();
+        let walk = WalkBuilder::new(top)
+            .hidden(false)
+            .ignore(false)
+            // Outside of a repository the folder's own .gitignore counts, and nobody else's.
+            .require_git(in_repository)
+            .parents(in_repository)
+            .follow_links(false)
+            .filter_entry(|entry| entry.depth() == 0 || !is_private(&entry.file_name().to_string_lossy()))
+            .build();
+        for entry in walk {
+            match entry {
+                Ok(entry) => self.entry(entry, top, &real),
+                // A line of an ignore file that git would pass over too.
+                Err(error) if error.is_partial() => {
+                    tracing::debug!(%error, "an ignore file is not understood")
+                }
+                Err(error) => {
+                    let place = place(&error).unwrap_or(top).to_owned();
+                    self.found.errors.push((place, reason(&error)));
+                }
             }
-        };
+        }
+    }
+
+    fn entry(&mut self, entry: DirEntry, top: &Path, real: &Path) {
         let path = entry.path();
-        // The root may itself be a link to a folder.
         let kind = entry.file_type();
-        if kind.is_some_and(|kind| kind.is_dir()) || entry.depth() == 0 {
-            found.dirs.push(entry.into_path());
+        let real = path.strip_prefix(top).map_or_else(|_| real.to_owned(), |path| real.join(path));
+        // The top may itself be a link to a folder.
+        if entry.depth() == 0 || kind.is_some_and(|kind| kind.is_dir()) {
+            if self.reached.insert(real) {
+                self.found.dirs.push(entry.into_path());
+            }
+        } else if kind.is_some_and(|kind| kind.is_symlink()) && path.is_dir() {
+            self.folders.push(entry.into_path());
         } else if is_markdown(path) {
             match kind {
-                _ if is_beside(path) => found.skipped += 1,
-                Some(kind) if kind.is_file() => found.files.push(entry.into_path()),
-                Some(kind) if kind.is_symlink() => links.push(entry.into_path()),
-                // Pipes and devices are not read.
-                _ => found.skipped += 1,
+                _ if is_beside(path) => self.found.skipped += 1,
+                Some(kind) if kind.is_symlink() => self.links.push(entry.into_path()),
+                Some(kind) if kind.is_file() && self.reached.insert(real) => {
+                    self.found.files.push(entry.into_path());
+                }
+                // Reached already, or a pipe or device, which are not read.
+                _ => self.found.skipped += 1,
             }
         }
     }
-    links.sort();
-    let mut reached: BTreeSet<PathBuf> = BTreeSet::new();
-    if !links.is_empty() {
-        let inner = found.files.iter().filter_map(|path| path.strip_prefix(root).ok());
-        reached.extend(inner.map(|path| inside.join(path)));
-    }
-    for link in links {
-        match file_inside(&link, &inside) {
-            Ok(file) => match file.is_some_and(|file| reached.insert(file)) {
-                true => found.files.push(link),
-                false => found.skipped += 1,
-            },
-            Err(error) => found.errors.push((link, error.to_string())),
+
+    /// Walks the folder behind a link, when it lies inside the root and was not walked yet.
+    fn linked_folder(&mut self, link: &Path) {
+        match fs::canonicalize(link) {
+            Ok(real) if real.starts_with(&self.inside) && !self.reached.contains(&real) => self.folder(link),
+            Ok(_) => {}
+            Err(error) => self.found.errors.push((link.to_owned(), error.to_string())),
         }
     }
-    found.files.sort();
-    found
+
+    /// Takes the regular file behind a link, when it lies inside the root and was not taken yet.
+    fn linked_file(&mut self, link: PathBuf) {
+        let file = fs::canonicalize(&link).and_then(|file| Ok((fs::metadata(&file)?.is_file(), file)));
+        match file {
+            Ok((true, file)) if file.starts_with(&self.inside) && !self.reached.contains(&file) => {
+                self.reached.insert(file);
+                self.found.files.push(link);
+            }
+            Ok(_) => self.found.skipped += 1,
+            Err(error) => self.found.errors.push((link, error.to_string())),
+        }
+    }
+}
+
+/// Where a walk failed.
+fn place(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, .. } => Some(path),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => place(err),
+        ignore::Error::Loop { child, .. } => Some(child),
+        _ => None,
+    }
+}
+
+/// Why, without the place.
+fn reason(error: &ignore::Error) -> String {
+    match error {
+        ignore::Error::WithPath { err, .. } | ignore::Error::WithDepth { err, .. } => reason(err),
+        other => other.to_string(),
+    }
 }
 
 /// Entries that hold no personas of the folder: of git, of package managers, locks of an editor, and the versions of
 /// itself that a mounted volume keeps in folders such as `..2026_01_31`, which its links reach.
 fn is_private(name: &str) -> bool {
     name == ".git" || name == "node_modules" || name.starts_with(".#") || name.starts_with("..")
-}
-
-/// The regular file behind a link, when it lies inside the folder.
-fn file_inside(link: &Path, inside: &Path) -> io::Result<Option<PathBuf>> {
-    let file = fs::canonicalize(link)?;
-    Ok((file.starts_with(inside) && fs::metadata(&file)?.is_file()).then_some(file))
 }
 
 pub(super) fn is_markdown(path: &Path) -> bool {
@@ -172,6 +254,55 @@ mod tests {
         let found = walk(root.path());
         assert_eq!(found.files, [root.path().join("a.md")]);
         assert_eq!((found.skipped, found.errors.len(), found.dirs.len()), (0, 0, 1));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_behind_links_are_walked_once_and_inside_only() {
+        use std::os::unix::fs::symlink;
+        let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(outside.path().join("secret.md"), "x").unwrap();
+        fs::create_dir_all(root.path().join("..2026_01_31/agents")).unwrap();
+        fs::write(root.path().join("..2026_01_31/agents/a.md"), "x").unwrap();
+        symlink("..2026_01_31", root.path().join("..data")).unwrap();
+        // What a volume makes of a path in folders, the same once more, one outward and one around.
+        symlink("..data/agents", root.path().join("agents")).unwrap();
+        symlink("..data/agents", root.path().join("again")).unwrap();
+        symlink(outside.path(), root.path().join("out")).unwrap();
+        symlink("..", root.path().join("..2026_01_31/agents/around")).unwrap();
+        let found = walk(root.path());
+        let names: Vec<_> = found.files.iter().map(|path| path.file_name().unwrap()).collect();
+        assert_eq!(names, ["a.md"], "{:?}", found.files);
+        assert_eq!(found.errors, []);
+    }
+
+    #[test]
+    fn what_git_ignores_is_left_out_and_what_lies_above_a_repository_counts_for_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = home.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let found = |folder: &str| {
+            let found = walk(&home.path().join(folder));
+            assert_eq!(found.errors, []);
+            let names =
+                found.files.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned());
+            (names.collect::<Vec<_>>(), found.above.len())
+        };
+        write(".gitignore", "*\n");
+        for folder in ["repo/team", "plain"] {
+            write(&format!("{folder}/a.md"), "x");
+            write(&format!("{folder}/draft-b.md"), "x");
+            write(&format!("{folder}/own-c.md"), "x");
+            write(&format!("{folder}/.gitignore"), "own-*\n[broken\n");
+            write(&format!("{folder}/.ignore"), "a.md\n");
+        }
+        fs::create_dir(home.path().join("repo/.git")).unwrap();
+        write("repo/.gitignore", "draft-*\n");
+        assert_eq!(found("repo/team"), (vec!["a.md".to_owned()], 1));
+        assert_eq!(found("plain"), (vec!["a.md".to_owned(), "draft-b.md".to_owned()], 0));
     }
 
     #[test]

@@ -19,6 +19,12 @@ pub struct Head {
 }
 
 impl Head {
+    /// Digest of the live document, when the persona is live.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        self.live.as_ref().map(|(digest, _)| *digest)
+    }
+
     /// The current etag, when the persona is live.
     #[must_use]
     pub fn etag(&self) -> Option<Etag> {

@@ -26,20 +26,23 @@ struct Serving {
 }
 
 fn serving(folder: &Path) -> Command {
-    command(
-        folder,
-        &["serve", "--personas", "team", "--data-dir", "data", "--listen", "127.0.0.1:0", "--min-free", "1"],
-    )
+    let arguments = ["serve", "--personas", "team", "--data-dir", "data", "--listen", "127.0.0.1:0"];
+    command(folder, &[&arguments[..], &["--min-free", "1"]].concat())
+}
+
+/// As a person starts it: with a screen, and a log for people, which says nothing here.
+fn screened(folder: &Path) -> Command {
+    let mut command = serving(folder);
+    command.args(["--log-format", "pretty"]).env("RUST_LOG", "off");
+    command
 }
 
 /// Serves the folder's `team` on a free port; ready when this answers.
 async fn serve(folder: &Path) -> Serving {
-    let mut program = Program::start(serving(folder));
+    let mut program = Program::start(screened(folder));
     let first = program.out.next().await;
     let address = first.strip_prefix("listening on ").unwrap_or_else(|| panic!("{first}")).to_owned();
     let screen = program.err.until("grpcurl").await;
-    // Not a terminal: between the words stands the log, as JSON.
-    let screen = screen.into_iter().filter(|line| !line.starts_with('{')).collect();
     Serving { program, address, screen }
 }
 
@@ -87,7 +90,8 @@ async fn serve_announces_itself_and_comes_back_to_the_same() {
 async fn what_the_screen_says_to_try_works() {
     let folder = folder();
     let serving = serve(folder.path()).await;
-    let tried: Vec<_> = serving.screen.iter().filter_map(|line| line.strip_prefix("  persona ")).collect();
+    let program = format!("  {} ", env!("CARGO_BIN_EXE_persona"));
+    let tried: Vec<_> = serving.screen.iter().filter_map(|line| line.strip_prefix(&program)).collect();
     assert!(!tried.is_empty(), "{:?}", serving.screen);
     for line in tried {
         let ended = run(command(folder.path(), &line.split(' ').collect::<Vec<_>>())).await;
@@ -107,6 +111,23 @@ async fn whoever_reads_the_first_line_may_stop_the_server() {
         assert_eq!(ended.code, Some(0), "{}", ended.err);
         assert!(ended.err.contains("\"message\":\"stopped\""), "it drained: {}", ended.err);
     }
+}
+
+#[tokio::test]
+async fn the_log_of_a_service_is_json_and_nothing_else() {
+    let folder = folder();
+    let mut program = Program::start(serving(folder.path()));
+    program.out.until("listening on ").await;
+    program.signal("-TERM");
+    let ended = program.end().await;
+    let refused: Vec<_> = ended
+        .err
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|_| panic!("{line}")))
+        .filter(|line| line["message"] == "a file was refused")
+        .collect();
+    assert_eq!(refused.len(), 1, "{}", ended.err);
+    assert_eq!(refused[0]["path"], "team/bad.md");
 }
 
 #[tokio::test]
@@ -160,4 +181,40 @@ async fn what_keeps_a_server_from_starting_is_told() {
         assert!(helped, "{arguments:?}: {words}");
         assert!(!folder.path().join("data").exists(), "{arguments:?}: nothing was begun");
     }
+}
+
+#[tokio::test]
+async fn a_followed_folder_is_told_on_the_screen_and_taken_in_as_it_is_saved() {
+    let folder = folder();
+    let mut serving = screened(folder.path());
+    serving.arg("--follow");
+    let mut program = Program::start(serving);
+    let first = program.out.next().await;
+    let address = first.strip_prefix("listening on ").unwrap().to_owned();
+    program.err.until("followed: what is saved there is taken in at once").await;
+    program.err.until("grpcurl").await;
+    let mut watch = Program::start(beside(&address, &["watch", "--from-now"]));
+    watch.err.until("watching from").await;
+
+    fs::write(folder.path().join("team/good.md"), document("good", "2")).unwrap();
+    assert!(watch.out.next().await.contains("updated  good  version 2"));
+    let got = run(beside(&address, &["get", "good"])).await;
+    assert_eq!(got.out.as_bytes(), document("good", "2"));
+
+    let told = run(beside(&address, &["refused"])).await;
+    assert_eq!(told.code, Some(0));
+    assert!(
+        told.out.starts_with("team/bad.md:1:1: error[SCH101]: `description` is missing; "),
+        "{}",
+        told.out
+    );
+    assert!(told.err.starts_with("1 file is refused; "), "{}", told.err);
+    fs::write(folder.path().join("team/bad.md"), document("bad", "mended")).unwrap();
+    assert!(watch.out.next().await.contains("created  bad"));
+    let status = run(beside(&address, &["status"])).await;
+    assert!(status.out.contains("folder      team → default: 2 taken, followed"), "{}", status.out);
+    let told = run(beside(&address, &["refused"])).await;
+    assert_eq!((told.out.as_str(), told.err.as_str()), ("", "no file is refused\n"));
+    program.signal("-TERM");
+    assert_eq!(program.end().await.code, Some(0));
 }

@@ -23,7 +23,7 @@ fn words(err: &str) -> String {
 #[tokio::test]
 async fn the_file_configures_a_server_and_its_client() {
     let folder = configured(
-        "[serve]\nlisten = \"127.0.0.1:0\"\ndata-dir = \"data\"\npersonas = [\"team\", \"ops=team\"]\nmin-free = 1\n",
+        "[serve]\nlisten = \"127.0.0.1:0\"\ndata-dir = \"data\"\npersonas = [\"team\", \"ops=team\"]\nmin-free = 1\nlog-format = \"pretty\"\n",
     );
     let team = folder.path().join("team");
     fs::create_dir(&team).unwrap();

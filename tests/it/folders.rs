@@ -73,7 +73,7 @@ pub fn files_win() -> seed::Options {
     seed::Options { on_conflict: OnConflict::FileWins, ..plain() }
 }
 
-/// Followed and pruned, with short waits.
+/// Followed and pruned, with short waits. Only what the system tells is a reason to look.
 pub fn following() -> seed::Options {
     seed::Options {
         prune: true,
@@ -83,6 +83,7 @@ pub fn following() -> seed::Options {
         gone: Duration::from_millis(100),
         root: Duration::from_millis(50),
         writing: Duration::from_millis(200),
+        rescan: Duration::from_secs(3600),
         ..plain()
     }
 }

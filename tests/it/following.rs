@@ -5,11 +5,19 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use persona_registry::wire::pb::refused_source::Reason;
 
+use crate::faulty::{Disk, Mood};
 use crate::folders::{Folder, following, plain, refused, rename, state, stored, until, until_stored};
 use crate::harness::{Server, delete, document, get, put};
 
 async fn version(server: &Server, name: &str) -> i64 {
     server.client().await.get_persona(get(name)).await.unwrap().into_inner().persona.unwrap().version
+}
+
+/// The path from the current folder.
+fn relative(path: &std::path::Path) -> std::path::PathBuf {
+    let here = std::env::current_dir().unwrap();
+    let up = here.components().skip(1).map(|_| std::path::Path::new(".."));
+    up.collect::<std::path::PathBuf>().join(path.strip_prefix("/").unwrap())
 }
 
 /// Waits for what a later change brings: whatever was to come before it has come.
@@ -47,6 +55,7 @@ async fn editors_that_write_by_renaming_make_one_version_and_delete_nothing() {
     folder.persona("a", "1");
     folder.persona("b", "1");
     let server = folder.serve(following()).await;
+    let before = server.registry.head().0;
     for round in 2..6 {
         // A new file put over the old one.
         folder.write(".a.md.tmp", document("a", &round.to_string()));
@@ -58,12 +67,12 @@ async fn editors_that_write_by_renaming_make_one_version_and_delete_nothing() {
         until_stored(&server, "a", Some(&document("a", &format!("{round} again")))).await;
         folder.remove("a.md~");
     }
-    passed(&folder, &server).await;
     assert_eq!(
-        version(&server, "a").await,
-        9,
-        "each save is one version, and nothing was deleted in between"
+        server.registry.head().0 - before,
+        8,
+        "each save is one commit, and nothing was deleted in between"
     );
+    assert_eq!(version(&server, "a").await, 9);
 }
 
 #[tokio::test]
@@ -133,7 +142,12 @@ async fn a_file_that_is_being_written_is_not_taken_until_it_is_whole() {
     let folder = Folder::new();
     folder.persona("a", "1");
     let seeding = persona_registry::seed::Options { writing: crate::harness::PATIENCE, ..following() };
-    let server = folder.serve(seeding).await;
+    let server = Server::start_with(|options| {
+        folder.feed(options, seeding);
+        // Named as people name folders, by a relative path.
+        options.sources[0].dir = relative(&folder.path());
+    })
+    .await;
     // Storable at every line end, and half of what it is to be.
     let content = document("a", "half");
     let mut file = std::fs::File::create(folder.file("a.md")).unwrap();
@@ -201,10 +215,48 @@ async fn the_second_of_two_files_takes_the_name_when_the_first_goes() {
     let server = folder.serve(following()).await;
     assert_eq!(stored(&server, "a").await, Some(document("a", "first")));
     assert_eq!(refused(&server).await[0].reason(), Reason::DuplicateName);
+    let before = server.registry.head().0;
     folder.remove("1.md");
     until_stored(&server, "a", Some(&document("a", "second"))).await;
     until("nothing is refused", || async { refused(&server).await.is_empty() }).await;
-    assert_eq!(version(&server, "a").await, 2, "it was never deleted in between");
+    assert_eq!(server.registry.head().0 - before, 1, "it was never deleted in between");
+}
+
+#[tokio::test]
+async fn a_copy_does_not_take_the_name_from_the_file_that_has_it() {
+    let folder = Folder::new();
+    folder.persona("m", "1");
+    let server = folder.serve(following()).await;
+    // It stands before the other one, and is only about to become another persona.
+    folder.write("a_copy.md", document("m", "draft"));
+    until("it is refused", || async {
+        refused(&server)
+            .await
+            .iter()
+            .any(|file| file.path == "a_copy.md" && file.reason() == Reason::DuplicateName)
+    })
+    .await;
+    assert_eq!((stored(&server, "m").await, refused(&server).await.len()), (Some(document("m", "1")), 1));
+    let server = server.restart().await;
+    assert_eq!(stored(&server, "m").await, Some(document("m", "1")), "a start knows it too");
+    folder.write("a_copy.md", document("a", "1"));
+    until_stored(&server, "a", Some(&document("a", "1"))).await;
+    assert_eq!(version(&server, "m").await, 1);
+}
+
+#[tokio::test]
+async fn what_is_taken_with_warnings_or_has_lost_its_file_is_counted() {
+    let folder = Folder::new();
+    folder.persona("a", "1");
+    let seeding = persona_registry::seed::Options { prune: false, ..following() };
+    let server = folder.serve(seeding).await;
+    folder.write("b.md", "---\nname: b\ndescription: Use when: always.\n---\n# B\n\nText.\n");
+    until("it is counted", || async { state(&server).await.warned == 1 }).await;
+    folder.remove("a.md");
+    until("it is missed", || async { state(&server).await.missing == 1 }).await;
+    assert!(stored(&server, "a").await.is_some());
+    folder.persona("a", "1");
+    until("it is back", || async { state(&server).await.missing == 0 }).await;
 }
 
 #[tokio::test]
@@ -230,6 +282,7 @@ async fn a_conflict_is_told_and_is_over_when_either_door_mends_it() {
     folder.persona("a", "ours 3");
     until("it is a conflict", || async { refused(&server).await.len() == 1 }).await;
     assert_eq!(stored(&server, "a").await, None, "what was deleted there is not brought back unasked");
+    assert!(refused(&server).await[0].message.contains("was deleted in the registry"));
     // Given up over here.
     folder.remove("a.md");
     folder.persona("other", "1");
@@ -240,7 +293,8 @@ async fn a_conflict_is_told_and_is_over_when_either_door_mends_it() {
 async fn without_pruning_a_deleted_file_leaves_its_persona() {
     let folder = Folder::new();
     folder.persona("a", "1");
-    let seeding = persona_registry::seed::Options { prune: false, ..following() };
+    let seeding =
+        persona_registry::seed::Options { prune: false, gone: std::time::Duration::ZERO, ..following() };
     let server = folder.serve(seeding).await;
     folder.remove("a.md");
     passed(&folder, &server).await;
@@ -292,20 +346,126 @@ async fn a_volume_that_changes_by_one_link_is_taken_in_whole() {
 async fn a_registry_that_takes_no_writes_is_tried_again() {
     let folder = Folder::new();
     folder.persona("a", "1");
-    std::fs::create_dir_all(folder.path()).unwrap();
+    let mut disk = None;
     let server = Server::start_with(|options| {
         folder.feed(options, following());
-        // More than any disk has: every write is refused as on a full one.
-        options.registry.min_free_bytes = u64::MAX;
+        options.registry.journal.reserve_bytes = 4096;
+        disk = Some(Disk::of(options));
     })
     .await;
-    let told = refused(&server).await;
-    assert_eq!((told.len(), told[0].reason()), (1, Reason::NotWritten));
-    assert!(told[0].message.contains("disk is full"), "{}", told[0].message);
-    let mut stopped = server.stop().await;
-    stopped.options.registry.min_free_bytes = 1024;
-    let server = stopped.start().await.unwrap();
-    assert_eq!((stored(&server, "a").await, refused(&server).await.len()), (Some(document("a", "1")), 0));
+    let disk = disk.unwrap();
+    disk.set(Mood::Full);
+    // More than the journal has room for ahead of its records.
+    let large = "word ".repeat(2000);
+    for name in ["a", "b", "c"] {
+        folder.persona(name, &large);
+    }
+    until("all are refused", || async {
+        let files = refused(&server).await;
+        files.len() == 3 && files.iter().all(|file| file.reason() == Reason::NotWritten)
+    })
+    .await;
+    assert!(refused(&server).await[0].message.contains("disk is full"));
+    assert_eq!((state(&server).await.files, stored(&server, "a").await), (0, Some(document("a", "1"))));
+    disk.set(Mood::Well);
+    // Nothing happens in the folder: the registry is asked again by itself.
+    for name in ["a", "b", "c"] {
+        until_stored(&server, name, Some(&document(name, &large))).await;
+    }
+    until("nothing is refused", || async { refused(&server).await.is_empty() }).await;
+}
+
+#[tokio::test]
+async fn what_the_system_does_not_tell_is_found_by_a_look_now_and_then() {
+    let folder = Folder::new();
+    folder.persona("a", "1");
+    let seeding =
+        persona_registry::seed::Options { rescan: std::time::Duration::from_millis(50), ..following() };
+    let server = folder.serve(seeding).await;
+    // Written to under a name outside of the folder, which is not watched.
+    let outside = folder.file("../outside.md");
+    std::fs::hard_link(folder.file("a.md"), &outside).unwrap();
+    std::fs::write(&outside, document("a", "2")).unwrap();
+    until_stored(&server, "a", Some(&document("a", "2"))).await;
+}
+
+#[tokio::test]
+async fn a_folder_that_went_and_came_back_at_once_is_still_followed() {
+    let folder = Folder::new();
+    folder.write("sub/a.md", document("a", "1"));
+    let server = folder.serve(following()).await;
+    // The very same folder: nothing but the way it went tells.
+    rename(&folder.file("sub"), &folder.file("other"));
+    rename(&folder.file("other"), &folder.file("sub"));
+    passed(&folder, &server).await;
+    folder.write("sub/a.md", document("a", "2"));
+    until_stored(&server, "a", Some(&document("a", "2"))).await;
+}
+
+#[tokio::test]
+async fn a_folder_that_is_copied_back_loses_nothing() {
+    let folder = Folder::new();
+    for number in 0..20 {
+        folder.persona(&format!("p-{number}"), "1");
+    }
+    let gone = std::time::Duration::from_millis(1500);
+    let server = folder.serve(persona_registry::seed::Options { gone, ..following() }).await;
+    let before = server.registry.head();
+    let since = std::time::Instant::now();
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    // Missing for longer than a file may be, which counts for nothing: there was no folder to miss it from.
+    until("it is missed", || async { !state(&server).await.problem.is_empty() && since.elapsed() > gone })
+        .await;
+    // Half of it is back, and seen.
+    for number in 0..10 {
+        let name = format!("p-{number}");
+        let copy = folder.path().with_file_name("copy");
+        std::fs::create_dir_all(&copy).unwrap();
+        std::fs::write(copy.join(format!("{name}.md")), document(&name, "1")).unwrap();
+    }
+    rename(&folder.path().with_file_name("copy"), &folder.path());
+    until("half is back", || async { state(&server).await.files == 10 }).await;
+    for number in 10..20 {
+        folder.persona(&format!("p-{number}"), "1");
+    }
+    until("all is back", || async { state(&server).await.files == 20 }).await;
+    assert_eq!(server.registry.head(), before, "nothing was deleted, nothing made again");
+}
+
+#[tokio::test]
+async fn a_file_that_moves_to_another_folder_of_the_namespace_keeps_its_persona() {
+    let (from, to) = (Folder::new(), Folder::new());
+    from.persona("a", "1");
+    from.persona("b", "1");
+    to.persona("c", "1");
+    let server = Server::start_with(|options| {
+        from.feed(options, following());
+        options.sources.push(to.source());
+    })
+    .await;
+    let before = server.registry.head();
+    rename(&from.file("a.md"), &to.file("a.md"));
+    let source = from.source().id();
+    until("it is given up", || async { server.registry.bases(&source).await.unwrap().len() == 1 }).await;
+    assert_eq!((server.registry.head(), version(&server, "a").await), (before, 1));
+    // It goes on with its file, and with its file it goes.
+    to.persona("a", "2");
+    until_stored(&server, "a", Some(&document("a", "2"))).await;
+    to.remove("a.md");
+    until_stored(&server, "a", None).await;
+}
+
+#[tokio::test]
+async fn a_change_of_what_git_ignores_is_a_change_of_the_folder() {
+    let folder = Folder::new();
+    folder.persona("a", "1");
+    folder.persona("draft", "1");
+    std::fs::create_dir(folder.file("../.git")).unwrap();
+    folder.write("../.gitignore", "draft.md\n");
+    let server = folder.serve(following()).await;
+    assert_eq!(stored(&server, "draft").await, None);
+    folder.write("../.gitignore", "\n");
+    until_stored(&server, "draft", Some(&document("draft", "1"))).await;
 }
 
 #[tokio::test]

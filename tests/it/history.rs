@@ -125,6 +125,7 @@ pub async fn import(server: &Server, folder: &str, documents: &[(String, Vec<u8>
         files: files.collect(),
         gone: Vec::new(),
         on_conflict: OnConflict::FileWins,
+        others: Vec::new(),
     };
     server.registry.import(&caller, import).await.unwrap();
     i64::try_from(server.registry.head().0).unwrap()

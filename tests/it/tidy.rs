@@ -55,7 +55,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tonic_web", &["src/grpc/web.rs"]),
     ("ignore", &["src/seed/"]),
     ("notify", &["src/seed/changes.rs"]),
-    ("rustix", &["src/store/dir.rs", "src/server/accept.rs", "src/cli/output.rs"]),
+    ("rustix", &["src/store/dir.rs", "src/seed/read.rs", "src/server/accept.rs", "src/cli/output.rs"]),
     ("directories", &["src/config/"]),
     ("clap_complete", &["src/cli/completions.rs"]),
     ("toml", &["src/config/file.rs"]),

@@ -7,15 +7,18 @@ use crate::cli::Output;
 use crate::cli::output::printable;
 use crate::domain::Name;
 use crate::registry::ImportOutcome;
-use crate::seed::{Progress, Reason, Refused, Report, Source};
+use crate::seed::{Findings, Progress, Reason, Refused, Report, Source};
 use crate::server::Ready;
 
 /// What of the configuration is told.
 pub(super) struct Said {
+    /// How this program was called.
+    pub program: String,
     pub data_dir: PathBuf,
     /// The registry that commands talk to unless they are told otherwise.
     pub server: String,
     pub follow: bool,
+    pub prune: bool,
 }
 
 /// One screen: what is served, what was refused, and what to try.
@@ -41,30 +44,25 @@ pub(super) fn announce(ready: &Ready, config: &Said, out: &mut Output) {
             kept.unwrap_or_default()
         ));
     }
-    for (source, report) in &ready.seeded {
-        seeded(source, report, out);
-    }
-    match (ready.seeded.is_empty(), config.follow) {
-        (true, _) => {}
-        (false, true) => out.say("            followed: what is saved there is taken in at once"),
-        (false, false) => {
-            out.say("            read once; with --follow what is saved there is taken in at once")
+    out.say(match (ready.seeded.is_empty(), config.follow) {
+        (true, _) => {
+            "  folders   none; put personas with `persona put FILE`, or give a folder with --personas DIR"
         }
-    }
-    if ready.seeded.is_empty() {
-        out.say(
-            "  folders   none; put personas with `persona put FILE`, or give a folder with --personas DIR",
-        );
+        (false, true) => "  folders   followed: what is saved there is taken in at once",
+        (false, false) => "  folders   read once; with --follow what is saved there is taken in at once",
+    });
+    for (source, report) in &ready.seeded {
+        seeded(source, report, config.prune, out);
     }
     out.say("");
     out.say("try it:");
-    // What is shown must work as it stands: at this address, whatever is stored.
+    // What is shown must work as it stands: at this address, with this program, whatever is stored.
     let address = reachable(ready.address);
     let server = match config.server == format!("http://{address}") {
         true => String::new(),
         false => format!(" --server {address}"),
     };
-    out.say(&format!("  persona list{server}"));
+    out.say(&format!("  {} list{server}", config.program));
     out.say(&format!("  grpcurl -plaintext {address} persona.registry.v1.PersonaService/ListPersonas"));
 }
 
@@ -78,12 +76,15 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-fn seeded(source: &Source, report: &Report, out: &mut Output) {
+fn seeded(source: &Source, report: &Report, prune: bool, out: &mut Output) {
     let Report { created, updated, unchanged, skipped, deleted, kept, refused, .. } = report;
-    let gone = if *deleted > 0 { format!(", {deleted} deleted") } else { String::new() };
+    let gone = match deleted.as_slice() {
+        [] => String::new(),
+        names => format!(", {} deleted", names.len()),
+    };
+    let dir = source.dir.display();
     out.say(&format!(
-        "  folder    {} → {}: {created} new, {updated} updated, {unchanged} unchanged{gone}, {} refused, {skipped} passed over",
-        source.dir.display(),
+        "  folder    {dir} → {}: {created} new, {updated} updated, {unchanged} unchanged{gone}, {} refused, {skipped} passed over",
         source.namespace,
         refused.len(),
     ));
@@ -93,14 +94,17 @@ fn seeded(source: &Source, report: &Report, out: &mut Output) {
     if refused.len() > SHOWN {
         out.note(&format!("{} more were refused; `persona refused` tells all", refused.len() - SHOWN));
     }
+    if report.warned > 0 {
+        let files = count(report.warned as u64, "file");
+        out.note(&format!("{files} taken with warnings; `persona validate {dir}` shows them"));
+    }
+    if !deleted.is_empty() {
+        out.note(&format!("deleted, since their files are gone: {}", some(deleted)));
+    }
     if let Some(problem) = &report.problem {
-        out.warning(&format!("{}: {problem}", source.dir.display()));
+        out.warning(&format!("{dir}: {problem}"));
     } else if !kept.is_empty() {
-        out.note(&format!(
-            "{} without a file now: {}; `--prune` deletes what a folder created and nobody changed since",
-            count(kept.len() as u64, "persona"),
-            some(kept),
-        ));
+        out.note(&stays(kept, prune));
     }
 }
 
@@ -115,16 +119,27 @@ fn some(names: &[Name]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
+fn stays(names: &[Name], prune: bool) -> String {
+    let why = match prune {
+        true => "the folder did not create them, or somebody changed them since",
+        false => "`--prune` deletes what a folder created and nobody changed since",
+    };
+    format!("{} without a file now: {}; {why}", count(names.len() as u64, "persona"), some(names))
+}
+
 fn tell_refused(refused: &Refused, out: &mut Output) {
     let path = printable(&refused.path.to_string_lossy());
     match &refused.reason {
-        Reason::Findings { diagnostics, places } => {
+        Reason::Findings(Findings { diagnostics, places }) => {
             for found in diagnostics.iter().filter(|found| found.blocks_storing()) {
                 let at = places.position(found.span.start);
                 out.error(
                     found.code.as_str(),
                     &format!("{path}:{}:{}: {}", at.line, at.column, found.message),
                 );
+                if let Some(help) = &found.help {
+                    out.help(help);
+                }
             }
         }
         _ => out.error("", &format!("{path}: {}", refused.message())),
@@ -132,20 +147,29 @@ fn tell_refused(refused: &Refused, out: &mut Output) {
 }
 
 /// What happened in a followed folder, a line each. Nothing where the log tells it.
-pub(super) fn followed(source: &Source, report: &Report, out: &mut Output) {
+pub(super) fn followed(source: &Source, report: &Report, prune: bool, out: &mut Output) {
     if !out.has_reader() {
         return;
     }
-    for (name, outcome) in report.changes.iter().take(SHOWN) {
-        let did = match outcome {
-            ImportOutcome::Created => "created",
-            ImportOutcome::Deleted => "deleted",
-            _ => "updated",
-        };
-        out.say(&format!("{did} {}/{name} from {}", source.namespace, source.dir.display()));
+    let (namespace, dir) = (&source.namespace, source.dir.display());
+    let deleted = report.deleted.iter().map(|name| ("deleted", name));
+    let changed = report.changes.iter().map(|(name, outcome)| match outcome {
+        ImportOutcome::Created => ("created", name),
+        _ => ("updated", name),
+    });
+    let all: Vec<_> = changed.chain(deleted).collect();
+    for (did, name) in all.iter().take(SHOWN) {
+        out.say(&format!("{did} {namespace}/{name} from {dir}"));
     }
-    if report.changes.len() > SHOWN {
-        out.say(&format!("… and {} more", report.changes.len() - SHOWN));
+    if all.len() > SHOWN {
+        out.say(&format!("… and {} more", all.len() - SHOWN));
+    }
+    for (path, found) in report.warnings.iter().take(SHOWN) {
+        let path = printable(&path.to_string_lossy());
+        for one in found.diagnostics.iter() {
+            let at = found.places.position(one.span.start);
+            out.warning(&format!("{path}:{}:{}: {} [{}]", at.line, at.column, one.message, one.code));
+        }
     }
     let new = report.newly_refused.iter().filter_map(|at| report.refused.get(*at));
     for refused in new.take(SHOWN) {
@@ -154,8 +178,11 @@ pub(super) fn followed(source: &Source, report: &Report, out: &mut Output) {
     for path in report.mended.iter().take(SHOWN) {
         out.say(&format!("no longer refused: {}", printable(&path.to_string_lossy())));
     }
+    if !report.newly_kept.is_empty() {
+        out.note(&stays(&report.newly_kept, prune));
+    }
     if let (true, Some(problem)) = (report.problem_is_new, &report.problem) {
-        out.warning(&format!("{}: {problem}", source.dir.display()));
+        out.warning(&format!("{dir}: {problem}"));
     }
 }
 

@@ -33,11 +33,13 @@ pub(crate) struct Args {
 const NEWS: usize = 1024;
 
 pub(crate) async fn run(config: Config, out: &mut Output) -> Result<Outcome, Failure> {
-    logging::start(config.log_format, out.colours_words());
+    let json = logging::start(config.log_format, out.colours_words());
     let said = Said {
+        program: std::env::args().next().unwrap_or_else(|| "persona".to_owned()),
         data_dir: config.options.registry.data_dir.clone(),
         server: config.server.to_string(),
         follow: config.options.seeding.follow,
+        prune: config.options.seeding.prune,
     };
     // Before the first line is printed: whoever reads it may stop the server at once, and it must stop well.
     let stop = stop_signal()?;
@@ -60,9 +62,12 @@ pub(crate) async fn run(config: Config, out: &mut Output) -> Result<Outcome, Fai
                     // Whoever starts the server from a script reads the address here; a closed stdout is no reason
                     // to stop.
                     drop(out.line(&format!("listening on {}", ready.address)));
-                    announce(&ready, &said, out);
+                    // Where the log is for machines, nothing else stands between its lines.
+                    if !json || out.has_reader() {
+                        announce(&ready, &said, out);
+                    }
                 }
-                News::Followed(source, report) => followed(&source, &report, out),
+                News::Followed(source, report) => followed(&source, &report, said.prune, out),
             }
         }
         bar.clear();

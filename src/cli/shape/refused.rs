@@ -55,6 +55,7 @@ impl From<pb::RefusedSource> for Refused {
             Reason::Conflict => "conflict",
             Reason::Unreadable => "unreadable",
             Reason::NotWritten => "not_written",
+            Reason::Internal => "internal",
         };
         Self {
             namespace: file.namespace,

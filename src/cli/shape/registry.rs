@@ -33,6 +33,8 @@ pub(in crate::cli) struct Folder {
     pub(in crate::cli) refused: i64,
     pub(in crate::cli) read_time: Option<String>,
     pub(in crate::cli) problem: Option<String>,
+    pub(in crate::cli) warned: i64,
+    pub(in crate::cli) missing: i64,
 }
 
 /// What there is.
@@ -88,6 +90,8 @@ fn folder(folder: pb::get_status_response::Folder) -> Folder {
         refused: folder.refused,
         read_time: folder.read_time.map(moment),
         problem: Some(folder.problem).filter(|problem| !problem.is_empty()),
+        warned: folder.warned,
+        missing: folder.missing,
     }
 }
 

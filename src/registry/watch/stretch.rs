@@ -142,6 +142,7 @@ mod tests {
             files: files.collect(),
             gone: Vec::new(),
             on_conflict: OnConflict::Report,
+            others: Vec::new(),
         };
         registry.import(&Caller::internal("tests", "import"), import).await.unwrap();
     }
