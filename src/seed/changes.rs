@@ -1,6 +1,6 @@
 //! What the system tells about changes below a folder: whether it is worth a look, and which files are being written.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +15,9 @@ use super::walk::is_markdown;
 /// Files that are watched for the end of their writing, at most: further ones are read as they are.
 const WRITING: usize = 4096;
 
+/// Paths kept that were renamed or removed, at most: beyond that every folder is watched anew.
+const MOVED: usize = 4096;
+
 #[derive(Default)]
 struct Told {
     changed: Notify,
@@ -27,6 +30,8 @@ struct State {
     last: Option<Instant>,
     /// Files that were written to and not closed since, with the moment they were last written to.
     writing: HashMap<PathBuf, Instant>,
+    /// What was renamed or removed since folders were last watched; none: more than is kept.
+    moved: Option<HashSet<PathBuf>>,
 }
 
 /// The watch over a folder and all folders in it.
@@ -52,15 +57,20 @@ impl Changes {
     /// to be looked for. Blocks for a moment.
     pub(super) fn watch(&mut self, dirs: &[PathBuf]) -> bool {
         let Some(watcher) = &mut self.watcher else { return false };
+        // A folder that went is watched no more, nor is any below it, also when the very same one is back already.
+        let moved = self.told.lock().moved.replace(HashSet::new());
+        let went =
+            |dir: &Path| moved.as_ref().is_none_or(|moved| dir.ancestors().any(|dir| moved.contains(dir)));
         let now: HashMap<_, _> =
             dirs.iter().filter_map(|dir| identity(dir).map(|identity| (dir.clone(), identity))).collect();
-        let stale: Vec<_> =
-            self.watched.iter().filter(|(dir, identity)| now.get(*dir) != Some(identity)).collect();
-        for (dir, _) in stale {
-            // It ended by itself when the folder went.
-            drop(watcher.unwatch(dir));
-        }
-        self.watched.retain(|dir, identity| now.get(dir) == Some(identity));
+        self.watched.retain(|dir, identity| {
+            let stays = now.get(dir) == Some(identity) && !went(dir);
+            if !stays {
+                // It ended by itself when the folder went.
+                drop(watcher.unwatch(dir));
+            }
+            stays
+        });
         let mut new = false;
         self.problem = None;
         for (dir, identity) in now {
@@ -131,6 +141,9 @@ impl Told {
     /// Whether an event is worth a look. Our own reading is told too, and what others do beside the personas.
     fn note(&self, event: &notify::Event) -> bool {
         let markdown = event.paths.iter().any(|path| is_markdown(path) || is_ignore_file(path));
+        if matches!(event.kind, EventKind::Modify(ModifyKind::Name(_)) | EventKind::Remove(_)) {
+            self.moved(event);
+        }
         match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
                 self.closed(event);
@@ -154,6 +167,14 @@ impl Told {
             }
             _ => true,
         }
+    }
+
+    fn moved(&self, event: &notify::Event) {
+        let mut state = self.lock();
+        if let Some(moved) = &mut state.moved {
+            moved.extend(event.paths.iter().cloned());
+        }
+        state.moved.take_if(|moved| moved.len() > MOVED);
     }
 
     fn written(&self, event: &notify::Event) {

@@ -37,6 +37,7 @@ mod faulty;
 mod figures;
 mod folder_deeds;
 mod folder_model;
+mod follow_moves;
 mod harness;
 mod history;
 mod journal;
