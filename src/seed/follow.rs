@@ -83,8 +83,10 @@ async fn wait(folder: &Folder, changes: &Changes, registry: &Registry) {
     let regular = if changes.problem.is_some() { UNWATCHED } else { folder.options.rescan };
     let end = Instant::now() + folder.again.unwrap_or(regular).min(regular);
     let mut head = registry.follow_head();
+    // What changed while the folder was read counts as well.
+    let missed = folder.conflicts.values().any(|(_, seen)| *seen != registry.head());
     let reconsider = async {
-        match folder.conflicts.is_empty() || head.changed().await.is_err() {
+        match folder.conflicts.is_empty() || (!missed && head.changed().await.is_err()) {
             true => std::future::pending().await,
             false => tokio::time::sleep(RECONSIDER).await,
         }
@@ -102,5 +104,35 @@ async fn wait(folder: &Folder, changes: &Changes, registry: &Registry) {
         () = tokio::time::sleep_until(end) => {}
         () = reconsider => {}
         () = replaced => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Caller, Digest};
+    use crate::registry::{self, Put, Validate};
+    use crate::seed::{Options, Source};
+
+    #[tokio::test]
+    async fn what_changed_while_the_folder_was_read_is_a_reason_to_look_at_conflicts() {
+        let dir = tempfile::tempdir().unwrap();
+        let options =
+            registry::Options { min_free_bytes: 1, ..registry::Options::new(dir.path().join("data")) };
+        let (registry, _) = Registry::open(options).unwrap();
+        let source = Source { namespace: "ops".parse().unwrap(), dir: dir.path().to_owned() };
+        // Nothing but the change is a reason.
+        let never = Duration::from_secs(3600);
+        let options = Options { root: never, rescan: never, ..Options::default() };
+        let mut folder = Folder::new(source, options);
+        let before = registry.head();
+        let content = b"---\nname: a\ndescription: Use in tests.\n---\n# A\n\nText.\n".to_vec().into();
+        let document = Validate { content, ..Validate::default() };
+        let put = Put { document, ..Put::default() };
+        registry.put(&Caller::internal("a client", "1"), put).await.unwrap();
+        folder.conflicts.insert("a".parse().unwrap(), (Digest::of(b"another"), before));
+        let changes = Changes::new();
+        let waited = wait(&folder, &changes, &registry);
+        tokio::time::timeout(Duration::from_secs(30), waited).await.expect("a reason to look");
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::folder::{Folder, Reading};
 use super::report::{Reason, Refused, Report};
 use super::slashed;
-use crate::domain::{Brought, Caller, Name, Timestamp, limits};
+use crate::domain::{Brought, Caller, Name, Revision, Timestamp, limits};
 use crate::registry::{Error, FolderState, Import, ImportFile, ImportOutcome, Registry};
 
 /// How soon a reading is tried again that the registry did not take.
@@ -22,11 +22,13 @@ impl Folder {
         if files.is_empty() {
             return;
         }
+        // Before it is decided: a change right after that must not pass for one that was considered.
+        let head = registry.head();
         let outcomes = self.propose(registry, files.clone(), Vec::new()).await;
         let error = match outcomes {
             Ok(outcomes) => {
                 for (file, outcome) in files.iter().zip(outcomes) {
-                    self.settled(registry, file, outcome, reading, followed);
+                    self.settled(head, file, outcome, reading, followed);
                 }
                 return;
             }
@@ -64,10 +66,10 @@ impl Folder {
         outcomes
     }
 
-    /// Takes note of what became of a file.
+    /// Takes note of what became of a file, as the registry stood at `head`.
     fn settled(
         &mut self,
-        registry: &Registry,
+        head: Revision,
         file: &ImportFile,
         outcome: ImportOutcome,
         reading: &mut Reading,
@@ -75,7 +77,7 @@ impl Folder {
     ) {
         let name = &file.draft.name;
         if outcome == ImportOutcome::Conflict {
-            self.conflicts.insert(name.clone(), (file.draft.digest, registry.head()));
+            self.conflicts.insert(name.clone(), (file.draft.digest, head));
             let path = self.source.dir.join(&file.path);
             let reason = Reason::Conflict { name: name.clone() };
             return self.hold(Refused { path, name: Some(name.clone()), reason }, reading);
