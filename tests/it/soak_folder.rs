@@ -54,8 +54,11 @@ enum Meanwhile {
 struct Plot {
     knot: Knot,
     steps: Vec<Step>,
-    calls: Vec<(String, Option<Arc<Text>>)>,
+    calls: Vec<Request>,
 }
+
+/// A name, and what a client puts there; none: it deletes.
+type Request = (String, Option<Arc<Text>>);
 
 struct Batch {
     deeds: Vec<Deed>,
@@ -70,7 +73,7 @@ struct Expected {
     ends: Vec<(World, Refused)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Tally {
     batches: usize,
     deeds: usize,
@@ -566,7 +569,7 @@ impl Expected {
 /// Calls, one behind the other, with what each was answered.
 async fn send(
     mut client: PersonaServiceClient<Channel>,
-    calls: Vec<(usize, (String, Option<Arc<Text>>))>,
+    calls: Vec<(usize, Request)>,
     restarts: bool,
 ) -> Vec<(usize, Answer)> {
     let mut answers = Vec::new();
@@ -676,12 +679,16 @@ async fn soak(seed: u64, size: Size, file_wins: bool) {
     soak.server = Some(server.stop().await.start_on(&soak.port).await.unwrap());
     soak.check_all().await;
     let Soak { tally, disk, world, .. } = soak;
+    let Tally { batches, deeds, calls, lost, open, conflicts, refused, away } = tally;
     println!(
-        "{} files, {} personas; seeded and checked in {seeded:.1?}, all in {:.1?}; {commits} commits, {} MiB\n{tally:#?}",
+        "{} files, {} personas; seeded in {seeded:.1?}, all in {:.1?}, at most {} MiB\n\
+         {deeds} deeds and {calls} calls ({lost} lost) in {batches} batches, {away} folders moved; {open} times more than \
+         one end was right\n{commits} commits, {} conflicts, at most {refused} files refused at once",
         disk.len(),
         world.live.len(),
         begun.elapsed(),
         peak_mib(),
+        conflicts.len(),
     );
 }
 
