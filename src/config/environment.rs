@@ -9,8 +9,14 @@ use crate::diagnostic::nearest;
 const PREFIX: &str = "PERSONA_";
 
 /// Variables that are no settings: the file's own, and those of this project's tests.
-pub const OTHERS: &[&str] =
-    &[FILE_VARIABLE, "PERSONA_CORPUS", "PERSONA_CRASH_BINARY", "PERSONA_CRASH_ROUNDS", "PERSONA_CRASH_SEED"];
+pub const OTHERS: &[&str] = &[
+    FILE_VARIABLE,
+    "PERSONA_CORPUS",
+    "PERSONA_CRASH_BINARY",
+    "PERSONA_CRASH_ROUNDS",
+    "PERSONA_CRASH_SEED",
+    "PERSONA_SOAK_SEED",
+];
 
 /// What the environment says. An empty variable says nothing, as scripts and compose files expect.
 pub(super) fn read(variables: &[(OsString, OsString)], problems: &mut Vec<Problem>) -> Vec<Given> {

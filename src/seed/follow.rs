@@ -135,3 +135,42 @@ async fn wait(folder: &Folder, changes: &Changes, registry: &Registry, head: &mu
     }
     changes.quiet(folder.options.quiet, folder.options.patience).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Caller, Digest, Namespace};
+    use crate::registry::{self, Put, Validate};
+    use crate::seed::Options;
+
+    #[tokio::test]
+    async fn what_changed_while_the_folder_was_read_is_a_reason_to_look_at_conflicts_and_nothing_else_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let options =
+            registry::Options { min_free_bytes: 1, ..registry::Options::new(dir.path().join("data")) };
+        let (registry, _) = Registry::open(options).unwrap();
+        let source = Source { namespace: Namespace::default(), dir: dir.path().to_owned() };
+        // Nothing but a change of the registry is a reason.
+        let never = Duration::from_secs(3600);
+        let options = Options { root: never, rescan: never, ..Options::default() };
+        let mut folder = Folder::new(source, &[], options);
+        folder.conflicts.insert("a".parse().unwrap(), (Digest::of(b"the file's"), None));
+        let changes = Changes::new();
+        let put = async |name: &str| {
+            let content = format!("---\nname: {name}\ndescription: Use in tests.\n---\n# A\n\nText.\n");
+            let document = Validate { content: content.into(), ..Validate::default() };
+            registry
+                .put(&Caller::internal("a client", "1"), Put { document, ..Put::default() })
+                .await
+                .unwrap();
+        };
+        // Subscribed as before a reading; what comes during it is not forgotten.
+        let mut head = registry.follow_head();
+        put("another").await;
+        let idle = tokio::time::timeout(RECONSIDER * 3, wait(&folder, &changes, &registry, &mut head)).await;
+        assert!(idle.is_err(), "another persona is no reason");
+        put("a").await;
+        let waited = wait(&folder, &changes, &registry, &mut head);
+        tokio::time::timeout(Duration::from_secs(30), waited).await.expect("a reason to look");
+    }
+}

@@ -48,14 +48,89 @@ fn durable_put() -> String {
     table
 }
 
+fn number(value: &Value) -> String {
+    let digits = value.as_i64().unwrap().to_string();
+    let from_the_end = digits.chars().rev().enumerate();
+    let grouped = from_the_end.flat_map(|(at, digit)| [(at > 0 && at % 3 == 0).then_some(','), Some(digit)]);
+    grouped.flatten().collect::<Vec<_>>().into_iter().rev().collect()
+}
+
+fn follow_latency() -> String {
+    let (file, result) = newest("follow-latency");
+    let mut table = format!(
+        "From `benches/results/{file}`, on {}.\n\n| saved | saves | p50, ms | p90 | p99 | most |\n\
+         | --- | --- | --- | --- | --- | --- |\n",
+        result["machine"].as_str().unwrap()
+    );
+    for row in result["rows"].as_array().unwrap() {
+        let at = |key: &str| format!("{:.0}", row[key].as_f64().unwrap());
+        table.push_str(&format!(
+            "| {} | {} | {} | {} | {} | {} |\n",
+            row["way"].as_str().unwrap(),
+            row["saves"],
+            at("p50_ms"),
+            at("p90_ms"),
+            at("p99_ms"),
+            at("max_ms")
+        ));
+    }
+    table
+}
+
+/// How many files each key counts, most first.
+fn counts(value: &Value) -> String {
+    let mut counts: Vec<_> =
+        value.as_object().unwrap().iter().map(|(key, count)| (-count.as_i64().unwrap(), key)).collect();
+    counts.sort();
+    let texts = counts.iter().map(|(count, key)| format!("{} {key}", number(&(-count).into())));
+    texts.collect::<Vec<_>>().join(", ")
+}
+
+fn seed_folders() -> String {
+    let (file, result) = newest("seed-folders");
+    let (corpus, generated) = (&result["corpus"], &result["generated"]);
+    let mut table = format!(
+        "From `benches/results/{file}`, on {}; least / median / most of {} rounds.\n\n\
+         | | {} folders of public agent files | {} generated files, {} MB |\n| --- | --- | --- |\n",
+        result["machine"].as_str().unwrap(),
+        result["rounds"],
+        corpus["folders"],
+        number(&generated["files"]),
+        generated["bytes"].as_i64().unwrap() / 1_000_000
+    );
+    let mut row = |what: &str, cell: &dyn Fn(&Value) -> String| {
+        table.push_str(&format!("| {what} | {} | {} |\n", cell(corpus), cell(generated)));
+    };
+    row("first line of a start on nothing, s", &|one| spread(&one["cold_seconds"], 2));
+    row("first line of a start on what is there, s", &|one| spread(&one["warm_seconds"], 2));
+    row("the same without the folders: the store alone, s", &|one| spread(&one["store_alone_seconds"], 2));
+    row("`persona validate` of the same files, s", &|one| spread(&one["validate_seconds"], 2));
+    row("most memory of the first, MiB", &|one| spread(&one["cold_peak_mib"], 0));
+    row("most memory of the second, MiB", &|one| spread(&one["warm_peak_mib"], 0));
+    row("personas served", &|one| number(&one["personas"]));
+    row("namespaces", &|one| number(&one["namespaces"]));
+    row("files refused", &|one| number(&one["refused"]));
+    row("by reason", &|one| counts(&one["refused_by_reason"]));
+    row("by code (a file may have several)", &|one| counts(&one["refused_by_code"]));
+    row("passed over (README and the like)", &|one| number(&one["passed_over"]));
+    table
+}
+
 #[test]
 fn tables_are_made_from_results() {
     let path = root().join("docs/performance.md");
     let text = fs::read_to_string(&path).unwrap();
-    let (begin, end) = ("<!-- durable-put: made from benches/results -->\n", "<!-- end -->");
-    let (before, rest) = text.split_once(begin).expect("the place of the table");
-    let (_, after) = rest.split_once(end).expect("the end of the table");
-    let made = format!("{before}{begin}{}{end}{after}", durable_put());
+    let mut made = text;
+    for (bench, table) in [
+        ("durable-put", durable_put()),
+        ("follow-latency", follow_latency()),
+        ("seed-folders", seed_folders()),
+    ] {
+        let (begin, end) = (format!("<!-- {bench}: made from benches/results -->\n"), "<!-- end -->");
+        let (before, rest) = made.split_once(&begin).expect("the place of the table");
+        let (_, after) = rest.split_once(end).expect("the end of the table");
+        made = format!("{before}{begin}{table}{end}{after}");
+    }
     if std::env::var_os("BLESS").is_some() {
         fs::write(&path, &made).unwrap();
     }

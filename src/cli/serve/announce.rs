@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
+use indicatif::{ProgressBar, ProgressStyle};
+
 use crate::cli::Output;
 use crate::cli::output::printable;
 use crate::domain::Name;
@@ -188,11 +190,15 @@ pub(super) fn followed(source: &Source, report: &Report, prune: bool, out: &mut 
 
 /// A bar on the terminal while a folder is taken in; nothing in a pipe.
 #[derive(Default)]
-pub(super) struct Bar(Option<indicatif::ProgressBar>);
+pub(super) struct Bar(Option<ProgressBar>);
 
 impl Bar {
     pub(super) fn show(&mut self, source: &Source, progress: Progress) {
-        let bar = self.0.get_or_insert_with(|| indicatif::ProgressBar::new(progress.total as u64));
+        let bar = self.0.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos} of {human_len}");
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(progress.total as u64).with_style(style)
+        });
         bar.set_length(progress.total as u64);
         bar.set_message(format!("taking in {}", source.dir.display()));
         bar.set_position(progress.done as u64);
