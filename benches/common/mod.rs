@@ -95,7 +95,9 @@ impl Drop for Program {
 /// A server on a free port, its address, and the seconds until its first line.
 pub fn serve(folder: &Path, more: &[String]) -> Result<(Program, String, f64), Failure> {
     let mut arguments: Vec<String> =
-        ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"].map(ToOwned::to_owned).into();
+        ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data", "--log-format", "pretty"]
+            .map(ToOwned::to_owned)
+            .into();
     arguments.extend_from_slice(more);
     let begun = Instant::now();
     let server = Program::start(&arguments, folder)?;
