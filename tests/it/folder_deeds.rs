@@ -243,21 +243,33 @@ impl Maker {
         knot.names.iter().nth(at).cloned().unwrap_or_else(|| self.name())
     }
 
+    /// What clients do with the names at hand: one or two puts and deletions.
+    pub fn calls(&mut self, knot: &mut Knot, world: &World) -> Vec<Request> {
+        let name = self.some_name(knot);
+        let base = world.bases.get(&name).and_then(|base| self.texts.get(&base.digest)).cloned();
+        if let (Some(base), 0) = (base, self.dice.below(4)) {
+            // What looks as if nothing had happened is a client's own from then on.
+            return vec![(name.clone(), None), (name, Some(base))];
+        }
+        (0..=self.dice.below(2)).map(|_| self.call(knot)).collect()
+    }
+
     /// What a client puts under one of the names at hand; none: it deletes.
-    pub fn call(&mut self, knot: &mut Knot, world: &World) -> (String, Option<Arc<Text>>) {
+    fn call(&mut self, knot: &mut Knot) -> Request {
         let name = self.some_name(knot);
         knot.names.insert(name.clone());
         let same = knot.disk.values().find(|text| text.kind == Kind::Persona(name.clone())).cloned();
-        let base = world.bases.get(&name).and_then(|base| self.texts.get(&base.digest)).cloned();
         let put = match self.dice.below(8) {
             0..3 => None,
             3..5 => same.or_else(|| Some(self.persona(&name))),
-            5 => base.or_else(|| Some(self.persona(&name))),
             _ => Some(self.persona(&name)),
         };
         (name, put)
     }
 }
+
+/// A name, and what a client puts there; none: it deletes.
+pub type Request = (String, Option<Arc<Text>>);
 
 /// Files and names that have to do with one another: by what the files say, and by what was brought from where.
 #[derive(Debug, Clone, Default)]

@@ -18,9 +18,9 @@ use persona_registry::wire::pb::refused_source::Reason;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use crate::folder_deeds::{Deed, Knot, Maker, Ties, Way, inside, pause};
+use crate::folder_deeds::{Deed, Knot, Maker, Request, Ties, Way, inside, pause};
 use crate::folder_model::{
-    Answer, Base, Call, Disk, Kind, Live, Refused, Rule, Step, Story, Text, Why, World, apply, digest, short,
+    Answer, Base, Call, Disk, Kind, Live, Refused, Rule, Step, Story, Why, World, apply, digest, short,
 };
 use crate::harness::{PATIENCE, Server, bytes_of, delete, document, get};
 use crate::journal_commits::Dice;
@@ -56,9 +56,6 @@ struct Plot {
     steps: Vec<Step>,
     calls: Vec<Request>,
 }
-
-/// A name, and what a client puts there; none: it deletes.
-type Request = (String, Option<Arc<Text>>);
 
 struct Batch {
     deeds: Vec<Deed>,
@@ -196,10 +193,8 @@ impl Soak {
             for _ in 0..[1, 1, 1, 2, 2, 3][self.maker.dice.below(6)].min(size) {
                 script.push_back(self.maker.deed(&mut plot.knot, &self.world, &closed));
             }
-            if calling && size > 1 {
-                for _ in 0..[0, 0, 0, 1, 1, 2][self.maker.dice.below(6)] {
-                    plot.calls.push(self.maker.call(&mut plot.knot, &self.world));
-                }
+            if calling && size > 1 && self.maker.dice.below(2) == 0 {
+                plot.calls = self.maker.calls(&mut plot.knot, &self.world);
             }
             scripts.push(script);
             plots.push(plot);
@@ -658,7 +653,7 @@ async fn soak(seed: u64, size: Size, file_wins: bool) {
             true => [Meanwhile::Restarts, Meanwhile::IsDown][restarts % 2],
         };
         restarts += usize::from(meanwhile != Meanwhile::Runs);
-        let is_blocked = soak.maker.dice.below(8) == 0;
+        let is_blocked = soak.maker.dice.below(5) == 0;
         if is_blocked {
             soak.block().await;
         }
