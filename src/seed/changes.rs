@@ -172,6 +172,8 @@ impl Told {
     /// Whether an event is worth a look. Our own reading is told too, and what others do beside the personas.
     fn note(&self, event: &notify::Event) -> bool {
         let markdown = event.paths.iter().any(|path| is_markdown(path) || is_ignore_file(path));
+        // A link to a folder is told as a file, and has seldom an extension.
+        let folder = event.paths.iter().any(|path| path.extension().is_none());
         match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
                 self.closed(event);
@@ -181,11 +183,11 @@ impl Told {
             EventKind::Create(CreateKind::File)
             | EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => {
                 self.written(event);
-                markdown
+                markdown || (folder && matches!(event.kind, EventKind::Create(_)))
             }
             EventKind::Remove(RemoveKind::File) => {
                 self.closed(event);
-                markdown
+                markdown || folder
             }
             // A name tells nothing about a folder.
             EventKind::Modify(ModifyKind::Name(_)) | EventKind::Remove(_) => {

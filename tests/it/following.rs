@@ -343,6 +343,21 @@ async fn a_volume_that_changes_by_one_link_is_taken_in_whole() {
 }
 
 #[tokio::test]
+async fn a_link_to_a_folder_is_seen_when_it_comes_and_when_it_goes() {
+    let folder = Folder::new();
+    folder.persona("other", "1");
+    folder.write("..data/agents/a.md", document("a", "1"));
+    let server = folder.serve(following()).await;
+    assert_eq!(stored(&server, "a").await, None, "nothing leads there");
+    std::os::unix::fs::symlink("..data/agents", folder.file("agents")).unwrap();
+    until_stored(&server, "a", Some(&document("a", "1"))).await;
+    folder.write("..data/agents/a.md", document("a", "2"));
+    until_stored(&server, "a", Some(&document("a", "2"))).await;
+    folder.remove("agents");
+    until_stored(&server, "a", None).await;
+}
+
+#[tokio::test]
 async fn a_registry_that_takes_no_writes_is_tried_again() {
     let folder = Folder::new();
     folder.persona("a", "1");

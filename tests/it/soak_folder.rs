@@ -6,7 +6,7 @@ use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use persona_registry::registry::OnConflict;
 use persona_registry::seed::Source;
@@ -315,7 +315,6 @@ impl Soak {
                 answers.entry(at).or_insert_with(Vec::new).push(answer);
             }
         }
-        let over = now();
         let expected = plots.into_iter().enumerate().map(|(at, plot)| {
             let Plot { knot, steps, calls } = plot;
             let answers = answers.remove(&at).unwrap_or_default();
@@ -329,7 +328,7 @@ impl Soak {
             Expected::of(knot, story, meanwhile == Meanwhile::IsDown)
         });
         let expected = expected.collect();
-        self.settled(expected, over).await;
+        self.settled(expected).await;
     }
 
     /// A link that leads nowhere keeps everything from being pruned, until it is gone.
@@ -337,12 +336,11 @@ impl Soak {
         std::os::unix::fs::symlink("nowhere", self.folder.path().join(NOWHERE)).unwrap();
         self.rule.prunes = false;
         self.refused.insert(NOWHERE.to_owned(), (Why::Unreadable, None));
-        self.settled(Vec::new(), now()).await;
+        self.settled(Vec::new()).await;
     }
 
     async fn unblock(&mut self) {
         std::fs::remove_file(self.folder.path().join(NOWHERE)).unwrap();
-        let over = now();
         self.rule.prunes = true;
         self.refused.remove(NOWHERE);
         let story = Story {
@@ -360,22 +358,16 @@ impl Soak {
         let names: BTreeSet<String> = names.cloned().collect();
         assert_eq!(refused, self.refused, "nothing is refused that was not before");
         let ends = vec![(world.of(&names), Refused::new())];
-        self.settled(vec![Expected { story, names, paths: BTreeSet::new(), ends }], over).await;
+        self.settled(vec![Expected { story, names, paths: BTreeSet::new(), ends }]).await;
     }
 
     /// Waits until everything is as it must be, and takes what is so for known.
-    async fn settled(&mut self, expected: Vec<Expected>, over: i64) {
+    async fn settled(&mut self, expected: Vec<Expected>) {
         self.tally.open += expected.iter().filter(|expected| expected.ends.len() > 1).count();
-        // By itself: the last change was heard, and the rest follows from it.
+        // By itself: whatever is still to be seen was heard.
         let end = Instant::now() + PATIENCE;
-        loop {
-            let read = self.status().await.read_time.map(|time| micros(&time)).unwrap_or_default();
-            let found = self.found(&expected, None).await;
-            if read > over && found.is_ok() {
-                break;
-            }
-            let heard = if read > over { "was heard" } else { "was never heard" };
-            assert!(Instant::now() < end, "the last change {heard}: {}", found.err().unwrap_or_default());
+        while let Err(wrong) = self.found(&expected, None).await {
+            assert!(Instant::now() < end, "{wrong}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         // And nothing of what the folder brought is left to be noted: between two marks lies a whole reading.
@@ -621,15 +613,6 @@ fn difference<T: PartialEq + std::fmt::Debug>(
     let differing = keys.into_iter().filter(|key| right.get(*key) != real.get(*key));
     let lines = differing.map(|key| format!("{key}: {:?} instead of {:?}", real.get(key), right.get(key)));
     lines.take(20).collect::<Vec<_>>().join("\n")
-}
-
-/// Microseconds since the epoch.
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64
-}
-
-fn micros(time: &prost_types::Timestamp) -> i64 {
-    time.seconds * 1_000_000 + i64::from(time.nanos) / 1000
 }
 
 /// The most memory that this process has had, in MiB.
