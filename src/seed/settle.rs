@@ -136,7 +136,7 @@ impl Folder {
                 && !reading.held_names.contains(*name)
                 && !reading.held_paths.contains(&base.path)
         };
-        let gone: Vec<Name> = self.bases.iter().filter(is_gone).map(|(name, _)| name.clone()).collect();
+        let mut gone: Vec<Name> = self.bases.iter().filter(is_gone).map(|(name, _)| name.clone()).collect();
         self.conflicts.retain(|name, _| reading.taken.contains_key(name));
         if !reading.complete {
             // Nobody can tell what is gone, nor since when.
@@ -144,6 +144,9 @@ impl Folder {
             if self.options.prune && !gone.is_empty() {
                 let problem = "nothing is pruned: the folder is empty, or not all of it can be read";
                 reading.report.problem.get_or_insert_with(|| problem.to_owned());
+            }
+            if reading.is_followed() {
+                gone.retain(|name| self.kept.contains(name));
             }
             reading.report.kept.extend(gone);
             return;

@@ -124,6 +124,7 @@ async fn a_folder_that_vanishes_loses_nothing_and_is_followed_when_it_returns() 
     rename(&folder.path(), &away);
     until("it is missed", || async { state(&server).await.problem.contains("cannot be read") }).await;
     assert!(stored(&server, "a").await.is_some(), "a folder that is not there says nothing");
+    assert_eq!(state(&server).await.missing, 0, "nor that anything is missing in it");
     assert_eq!(refused(&server).await.len(), 1, "nor does it mend anything");
 
     // Another one in its place, changed meanwhile.
