@@ -86,6 +86,8 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
 async fn begin(args: &Args, config: &Config) -> Result<Watch, Failure> {
     let client = connect(config).await?;
     let selection = Selection {
+        filter: String::new(),
+        alias: String::new(),
         namespace: args.places.scope(config).as_str().to_owned(),
         names: args.names.iter().map(Name::to_string).collect(),
         view: match args.output {
@@ -152,12 +154,13 @@ fn tell(event: Wire, everywhere: bool, out: &mut Output) -> Result<(), Failure> 
                     Type::Created => "created",
                     Type::Updated => "updated",
                     Type::Deleted => "deleted",
+                    Type::Left => "left",
                     Type::Unspecified => "changed",
                 };
                 let paint = match change.r#type() {
                     Type::Created => Paint::Green,
                     Type::Updated | Type::Unspecified => Paint::Yellow,
-                    Type::Deleted => Paint::Red,
+                    Type::Deleted | Type::Left => Paint::Red,
                 };
                 if let Some(persona) = &change.persona {
                     let line = line(changes.revision, word, persona, everywhere, out.width());

@@ -14,6 +14,10 @@ pub struct Selection {
     pub namespace: String,
     /// Empty: all.
     pub names: Vec<String>,
+    /// Empty: whatever they say.
+    pub filter: String,
+    /// Empty: their newest versions.
+    pub alias: String,
     /// How much of each persona the events hold.
     pub view: pb::PersonaView,
     /// What the stream does when it is behind.
@@ -139,6 +143,8 @@ impl Watch {
         let request = pb::WatchPersonasRequest {
             namespace: self.selection.namespace.clone(),
             names: self.selection.names.clone(),
+            filter: self.selection.filter.clone(),
+            alias: self.selection.alias.clone(),
             view: self.selection.view.into(),
             start: match &self.start {
                 Start::Snapshot => None,

@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{Digest, Name, Namespace, Persona, Principal, Revision, Sequence, Timestamp, Tombstone, Version};
+use super::{
+    AliasMove, Digest, Name, Namespace, Persona, Principal, Purge, Revision, Sequence, Timestamp, Tombstone,
+    Version,
+};
 
 /// One record of the journal: everything that one accepted write changed, all or nothing.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +28,8 @@ pub struct Commit {
     pub requests: Vec<RequestRecord>,
     /// What seeding last took from files.
     pub bases: Vec<SourceBase>,
+    /// The floor from here on, where the commit raises it: what was superseded at or before it may go.
+    pub floor: Option<Revision>,
 }
 
 /// What happened to one persona.
@@ -37,8 +42,12 @@ pub enum Change {
         /// The new version.
         persona: Arc<Persona>,
     },
-    /// The persona is gone; its versions stay readable by number.
+    /// The persona is gone, its aliases with it; its versions stay readable by number.
     Delete(Tombstone),
+    /// An alias was moved or removed.
+    Alias(AliasMove),
+    /// The bytes of a version are gone; what is live and what aliases name stays as it is.
+    Purge(Purge),
 }
 
 impl Change {
@@ -48,6 +57,8 @@ impl Change {
         match self {
             Self::Put { persona, .. } => &persona.namespace,
             Self::Delete(tombstone) => &tombstone.namespace,
+            Self::Alias(moved) => &moved.namespace,
+            Self::Purge(purge) => &purge.namespace,
         }
     }
 
@@ -57,6 +68,8 @@ impl Change {
         match self {
             Self::Put { persona, .. } => &persona.name,
             Self::Delete(tombstone) => &tombstone.name,
+            Self::Alias(moved) => &moved.name,
+            Self::Purge(purge) => &purge.name,
         }
     }
 }
@@ -68,6 +81,14 @@ pub enum Method {
     Put,
     /// DeletePersona.
     Delete,
+    /// SetPersonaAlias.
+    SetAlias,
+    /// DeletePersonaAlias.
+    DeleteAlias,
+    /// BatchWritePersonas.
+    Batch,
+    /// PurgePersonaVersion.
+    Purge,
 }
 
 impl Method {
@@ -77,6 +98,10 @@ impl Method {
         match self {
             Self::Put => "PutPersona",
             Self::Delete => "DeletePersona",
+            Self::SetAlias => "SetPersonaAlias",
+            Self::DeleteAlias => "DeletePersonaAlias",
+            Self::Batch => "BatchWritePersonas",
+            Self::Purge => "PurgePersonaVersion",
         }
     }
 }
@@ -103,8 +128,16 @@ pub struct RequestRecord {
     pub payload: Digest,
     /// When it was decided; it is kept for at least 24 hours from then.
     pub time: Timestamp,
-    /// What was answered.
-    pub outcome: WriteOutcome,
+    /// What was answered, one an operation.
+    pub outcomes: Vec<WriteOutcome>,
+}
+
+impl RequestRecord {
+    /// The revision that the answer was true of: of a batch the newest among its outcomes.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.outcomes.iter().map(|outcome| outcome.revision).max().unwrap_or_default()
+    }
 }
 
 /// What a write answers.
@@ -114,14 +147,19 @@ pub struct WriteOutcome {
     pub namespace: Namespace,
     /// The persona written.
     pub name: Name,
-    /// Its version after the write; of a deletion the last version there was.
+    /// Its version after the write; of a deletion the last version there was; of an alias the version that it names
+    /// now, 0 where it was removed; of a purge the version purged.
     pub version: Version,
-    /// The revision of the commit; for an unchanged put that of the current version.
+    /// The revision of the commit; for a write that changed nothing that of the state it found.
     pub revision: Revision,
-    /// Digest of the stored document; none after a deletion.
+    /// Digest of the stored document; only of a put.
     pub digest: Option<Digest>,
-    /// The put changed nothing: no revision was taken and no event sent.
+    /// The write changed nothing: no revision was taken and no event sent.
     pub unchanged: bool,
+    /// The put made a persona that was not there before.
+    pub created: bool,
+    /// Of an alias, the version that it named before; 0: there was no such alias.
+    pub previous: Version,
 }
 
 /// Identity of a seeded folder: stable over restarts.

@@ -30,6 +30,18 @@ pub const LABELS: usize = 64;
 pub const LABEL_KEY_BYTES: usize = 63;
 /// A label's value, in bytes.
 pub const LABEL_VALUE_BYTES: usize = 256;
+/// Aliases of a persona.
+pub const ALIASES: usize = 32;
+/// An alias, in bytes.
+pub const ALIAS_BYTES: usize = NAME_BYTES;
+/// A filter, in bytes.
+pub const FILTER_BYTES: usize = 4 * 1024;
+/// Sections in one GetPersona.
+pub const SECTIONS: usize = 64;
+/// Versions of each persona that compaction keeps at least.
+pub const HISTORY_VERSIONS: u64 = 50;
+/// How far back the floor stays, unless it is raised.
+pub const HISTORY_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// A request id, in bytes.
 pub const REQUEST_ID_BYTES: usize = 128;
 /// Names in one BatchGetPersonas.

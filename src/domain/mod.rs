@@ -19,6 +19,6 @@ pub use commit::{
 pub use dialect::{Dialect, DialectReason, Profile};
 pub use digest::{Digest, Etag};
 pub use field::Field;
-pub use name::{InvalidName, Name, Namespace};
+pub use name::{Alias, InvalidName, Name, Namespace};
 pub use number::{Revision, Sequence, Version};
-pub use persona::{Derived, Interaction, Origin, Persona, Section, Tombstone, View};
+pub use persona::{AliasMove, Derived, Interaction, Origin, Persona, Purge, Section, Tombstone, View};

@@ -110,6 +110,16 @@ name_type! {
     Namespace
 }
 
+name_type! {
+    /// A movable pointer to one version of one persona, such as `production`. Same grammar as [`Name`].
+    Alias
+}
+
+impl Alias {
+    /// The word for the newest version: automatic, and nobody's to set.
+    pub const LATEST: &'static str = "latest";
+}
+
 impl Default for Namespace {
     /// `default`, which an empty namespace in a request means.
     fn default() -> Self {

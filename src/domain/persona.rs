@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{
-    Dialect, Digest, Etag, Field, Name, Namespace, Principal, Revision, SourceId, Timestamp, Version,
+    Alias, Dialect, Digest, Etag, Field, Name, Namespace, Principal, Revision, SourceId, Timestamp, Version,
 };
 
 /// One version of one persona. Immutable for a (store, namespace, name, version).
@@ -35,6 +35,8 @@ pub struct Persona {
     pub size: u32,
     /// The document, byte for byte as given; empty where a read did not ask for it.
     pub content: Bytes,
+    /// The document is gone for good, and what was read from it.
+    pub purged: bool,
 }
 
 impl Persona {
@@ -72,6 +74,27 @@ pub struct Derived {
     pub body_offset: u32,
     /// A rough count of model tokens in the whole document.
     pub token_estimate: u32,
+}
+
+impl Derived {
+    /// What is left when a document is gone.
+    #[must_use]
+    pub fn nothing(dialect: Dialect) -> Self {
+        Self {
+            display_name: String::new(),
+            description: String::new(),
+            tag: None,
+            dialect,
+            labels: BTreeMap::new(),
+            model: None,
+            tools: Vec::new(),
+            front_matter: Vec::new(),
+            outline: Vec::new(),
+            interaction: None,
+            body_offset: 0,
+            token_estimate: 0,
+        }
+    }
 }
 
 /// One heading of the body and what it covers.
@@ -128,6 +151,50 @@ pub struct Tombstone {
     /// Who deleted it.
     pub actor: Principal,
     /// Why, in the words of who did it; may be empty.
+    pub message: String,
+    /// The aliases that it had, and that went with it.
+    pub aliases: Vec<Alias>,
+}
+
+/// That an alias was pointed at a version, or removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasMove {
+    /// The set that the persona belongs to.
+    pub namespace: Namespace,
+    /// The persona.
+    pub name: Name,
+    /// The alias.
+    pub alias: Alias,
+    /// The version that it names from here on; none: it is removed.
+    pub version: Option<Version>,
+    /// The commit that moved it.
+    pub revision: Revision,
+    /// When it was moved.
+    pub time: Timestamp,
+    /// Who moved it.
+    pub actor: Principal,
+    /// What was said about it; may be empty.
+    pub message: String,
+}
+
+/// That the bytes of a version were removed for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purge {
+    /// The set that the persona belongs to.
+    pub namespace: Namespace,
+    /// The persona.
+    pub name: Name,
+    /// The version whose bytes go.
+    pub version: Version,
+    /// The commit that had made that version.
+    pub made: Revision,
+    /// The commit that purged it.
+    pub revision: Revision,
+    /// When.
+    pub time: Timestamp,
+    /// Who did it.
+    pub actor: Principal,
+    /// Why; may be empty.
     pub message: String,
 }
 

@@ -3,7 +3,10 @@
 use pb::get_status_response::{
     Counts, Durability as WireDurability, Folder, Limits, WriteState as WireWriteState,
 };
+use std::pin::Pin;
+
 use prost::Message as _;
+use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use super::parse::Checks;
@@ -46,6 +49,7 @@ impl pb::admin_service_server::AdminService for Admin {
                 Durability::Relaxed => WireDurability::Relaxed,
             }
             .into(),
+            floor: wire::number(status.floor.0),
             start_time: Some(wire::timestamp(status.start_time)),
             write_state: match status.write_state {
                 WriteState::Writable => WireWriteState::Writable,
@@ -72,9 +76,43 @@ impl pb::admin_service_server::AdminService for Admin {
         let answer = self.list_refused(&caller, request.into_inner());
         answer.map(Response::new).map_err(|error| status::of(&error))
     }
+
+    async fn compact_history(
+        &self,
+        request: Request<pb::CompactHistoryRequest>,
+    ) -> Result<Response<pb::CompactHistoryResponse>, Status> {
+        let caller = caller(&request)?;
+        let answer = self.compact(&caller, &request.into_inner()).await;
+        answer.map(Response::new).map_err(|error| status::of(&error))
+    }
+
+    type BackupStoreStream = Pin<Box<dyn Stream<Item = Result<pb::BackupStoreResponse, Status>> + Send>>;
+
+    async fn backup_store(
+        &self,
+        request: Request<pb::BackupStoreRequest>,
+    ) -> Result<Response<Self::BackupStoreStream>, Status> {
+        caller(&request)?;
+        Err(Status::unimplemented("to be built"))
+    }
 }
 
 impl Admin {
+    async fn compact(
+        &self,
+        caller: &Caller,
+        request: &pb::CompactHistoryRequest,
+    ) -> Result<pb::CompactHistoryResponse, Error> {
+        let mut checks = Checks::default();
+        let floor = checks.revision("revision", request.revision);
+        checks.done()?;
+        let floor = self.registry.compact(caller, Some(floor).filter(|floor| floor.0 > 0)).await?;
+        Ok(pb::CompactHistoryResponse {
+            header: Some(wire::header(self.registry.store_id(), self.registry.head())),
+            floor: wire::number(floor.0),
+        })
+    }
+
     fn list_refused(
         &self,
         caller: &Caller,
@@ -157,5 +195,13 @@ fn limits(watch_streams: u64) -> Limits {
         request_id_bytes: number(limits::REQUEST_ID_BYTES),
         idempotency_window: prost_types::Duration::try_from(limits::IDEMPOTENCY).ok(),
         watch_stretch: number(limits::WATCH_STRETCH),
+        aliases: number(limits::ALIASES),
+        alias_bytes: number(limits::ALIAS_BYTES),
+        filter_bytes: number(limits::FILTER_BYTES),
+        history_versions: wire::number(limits::HISTORY_VERSIONS),
+        batch_operations: number(limits::BATCH_OPERATIONS),
+        batch_bytes: number(limits::BATCH_BYTES),
+        history_age: prost_types::Duration::try_from(limits::HISTORY_AGE).ok(),
+        sections: number(limits::SECTIONS),
     }
 }

@@ -3,10 +3,12 @@
 mod admin_service;
 mod parse;
 mod persona_service;
+mod reads;
 pub mod status;
 mod transport;
 mod watch;
 mod web;
+mod writes;
 
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{Dialect, Etag, Name, Namespace, Profile, Revision, StoreId, Version, View, limits};
-use crate::registry::{Error, Freshness, Violation};
+use crate::domain::{
+    Alias, Dialect, Etag, Name, Namespace, Profile, Revision, StoreId, Version, View, limits,
+};
+use crate::filter::{Filter, InvalidFilter};
+use crate::registry::{AliasTarget, Error, Freshness, Violation};
 use crate::wire::{self, pb};
 
 /// Collects what is wrong with a request.
@@ -85,11 +89,63 @@ impl Checks {
         text.parse().map_err(|error: T::Err| self.names.push(Violation::new(field, error.to_string()))).ok()
     }
 
-    pub(super) fn version(&mut self, number: i64) -> Version {
+    /// An alias to read at; none for the newest.
+    pub(super) fn shown_alias(&mut self, field: &str, text: &str) -> Option<Alias> {
+        if text.is_empty() || text == Alias::LATEST { None } else { self.named(field, text) }
+    }
+
+    /// An alias to be moved, and what the caller believes of it.
+    pub(super) fn alias_target(
+        &mut self,
+        namespace: &Namespace,
+        name: &str,
+        alias: &str,
+        expected: Option<i64>,
+    ) -> Option<AliasTarget> {
+        let (name, alias) = (self.name(name), self.named("alias", alias));
+        let expected = expected.map(|number| match u64::try_from(number) {
+            Ok(version) => Version(version),
+            Err(_) => {
+                self.fail("expected_version", format!("{number} is no version; 0 means no alias"));
+                Version(0)
+            }
+        });
+        Some(AliasTarget { namespace: namespace.clone(), name: name?, alias: alias?, expected })
+    }
+
+    /// A filter; none where there is none. What is wrong with it has a reason of its own.
+    pub(super) fn filter(&mut self, text: &str) -> Result<Option<Arc<Filter>>, Error> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        if text.len() > limits::FILTER_BYTES {
+            let description = format!("has {} bytes; at most {} are taken", text.len(), limits::FILTER_BYTES);
+            return Err(Error::FilterInvalid { position: limits::FILTER_BYTES, description });
+        }
+        let invalid = |error: InvalidFilter| Error::FilterInvalid {
+            position: error.position,
+            description: error.problem,
+        };
+        Filter::parse(text).map(|filter| Some(Arc::new(filter))).map_err(invalid)
+    }
+
+    /// Paths of sections, each once.
+    pub(super) fn sections(&mut self, paths: Vec<String>, view: View) -> Vec<String> {
+        if paths.len() > limits::SECTIONS {
+            let most = limits::SECTIONS;
+            self.fail("sections", format!("has {} paths; at most {most} are taken", paths.len()));
+        }
+        if !paths.is_empty() && view == View::Basic {
+            self.fail("sections", "are part of the document, which BASIC leaves out; ask for FULL");
+        }
+        paths
+    }
+
+    pub(super) fn version(&mut self, field: &str, number: i64) -> Version {
         match u64::try_from(number) {
             Ok(version) if version > 0 => Version(version),
             _ => {
-                self.fail("version", format!("{number} is no version; versions count from 1"));
+                self.fail(field, format!("{number} is no version; versions count from 1"));
                 Version(0)
             }
         }
@@ -135,27 +191,29 @@ impl Checks {
     }
 
     pub(super) fn freshness(&mut self, options: Option<pb::ReadOptions>) -> Freshness {
-        let Some(pb::ReadOptions { store_id, min_revision }) = options else { return Freshness::default() };
+        let Some(pb::ReadOptions { store_id, min_revision, at_revision }) = options else {
+            return Freshness::default();
+        };
+        let min = self.revision("read_options.min_revision", min_revision);
+        let at = self.revision("read_options.at_revision", at_revision);
+        let at = Some(at).filter(|at| at.0 > 0);
         if store_id.is_empty() {
-            if min_revision != 0 {
-                self.fail("read_options.store_id", "is required with min_revision");
+            if min_revision != 0 || at_revision != 0 {
+                self.fail("read_options.store_id", "is required with min_revision and at_revision");
             }
             return Freshness::default();
         }
         let store_id = store_id.parse::<StoreId>();
-        let min = u64::try_from(min_revision).map(Revision);
-        match (store_id, min) {
-            (Ok(store_id), Ok(min)) => Freshness { min: Some((store_id, min)) },
-            (store_id, min) => {
-                if let Err(error) = store_id {
-                    self.fail("read_options.store_id", error.to_string());
-                }
-                if min.is_err() {
-                    self.fail("read_options.min_revision", format!("{min_revision} is below 0"));
-                }
-                Freshness::default()
-            }
-        }
+        let store_id = store_id.map_err(|error| self.fail("read_options.store_id", error.to_string())).ok();
+        Freshness { store_id, min, at }
+    }
+
+    /// A revision; 0 means none.
+    pub(super) fn revision(&mut self, field: &str, number: i64) -> Revision {
+        u64::try_from(number).map(Revision).unwrap_or_else(|_| {
+            self.fail(field, format!("{number} is below 0"));
+            Revision(0)
+        })
     }
 
     pub(super) fn message(&mut self, message: String) -> String {
@@ -197,4 +255,9 @@ impl Checks {
             }
         }
     }
+}
+
+/// A field that the checks let pass without a value; they never do.
+pub(super) fn unchecked() -> Error {
+    Error::Internal("a request passed its checks without a required field".to_owned())
 }

@@ -44,6 +44,22 @@ pub fn of(error: &Error) -> Status {
             &text,
             [("fit", fit.to_string()), ("limit_bytes", limits::RESPONSE_BYTES.to_string())],
         ),
+        Error::BatchBytes { size_bytes } => make(
+            Code::InvalidArgument,
+            ErrorReason::BatchTooLarge,
+            &text,
+            [("size_bytes", size_bytes.to_string()), ("limit_bytes", limits::BATCH_BYTES.to_string())],
+        ),
+        Error::Operation { index, error } => in_batch(*index, error, &text),
+        Error::FilterInvalid { position, description } => {
+            let violation = Violation::new("filter", format!("at byte {position}: {description}"));
+            bounded(
+                ErrorReason::FilterInvalid,
+                &text,
+                vec![("position", position.to_string())],
+                vec![(violation.field, violation.description)],
+            )
+        }
         Error::PageTokenInvalid(_) => {
             make(Code::InvalidArgument, ErrorReason::PageTokenInvalid, &text, none())
         }
@@ -79,7 +95,66 @@ pub fn of(error: &Error) -> Status {
                 ],
             )
         }
-        Error::VersionNotFound { namespace, name, version, last_version } => make(
+        Error::AliasNotFound { namespace, name, alias } => make(
+            Code::NotFound,
+            ErrorReason::AliasNotFound,
+            &text,
+            [("namespace", namespace.to_string()), ("name", name.to_string()), ("alias", alias.to_string())],
+        ),
+        Error::AliasesNotFound { namespace, alias, count, names } => {
+            let names: Vec<_> = names.iter().map(|name| name.as_str()).collect();
+            make(
+                Code::NotFound,
+                ErrorReason::AliasNotFound,
+                &text,
+                [
+                    ("namespace", namespace.to_string()),
+                    ("alias", alias.to_string()),
+                    ("missing", count.to_string()),
+                    ("names", names.join(",")),
+                ],
+            )
+        }
+        Error::SectionNotFound { namespace, name, version, section } => make(
+            Code::NotFound,
+            ErrorReason::SectionNotFound,
+            &text,
+            [
+                ("namespace", namespace.to_string()),
+                ("name", name.to_string()),
+                ("version", version.to_string()),
+                ("section", cut(section, DESCRIPTION_CHARS)),
+            ],
+        ),
+        Error::AliasMoved { namespace, name, alias, current } => make(
+            Code::Aborted,
+            ErrorReason::AliasMoved,
+            &text,
+            [
+                ("namespace", namespace.to_string()),
+                ("name", name.to_string()),
+                ("alias", alias.to_string()),
+                ("version", current.to_string()),
+            ],
+        ),
+        Error::VersionInUse { namespace, name, version, aliases } => {
+            let aliases: Vec<_> = aliases.iter().map(|alias| alias.as_str()).collect();
+            make(
+                Code::FailedPrecondition,
+                ErrorReason::VersionInUse,
+                &text,
+                [
+                    ("namespace", namespace.to_string()),
+                    ("name", name.to_string()),
+                    ("version", version.to_string()),
+                    ("aliases", cut(&aliases.join(","), DESCRIPTION_CHARS)),
+                ],
+            )
+        }
+        Error::RevisionCompacted { floor } => {
+            make(Code::OutOfRange, ErrorReason::RevisionCompacted, &text, [("floor", floor.to_string())])
+        }
+        Error::VersionNotFound { namespace, name, version, last_version, cause } => make(
             Code::NotFound,
             ErrorReason::VersionNotFound,
             &text,
@@ -88,6 +163,7 @@ pub fn of(error: &Error) -> Status {
                 ("name", name.to_string()),
                 ("version", version.to_string()),
                 ("last_version", last_version.to_string()),
+                ("cause", cause.as_str().to_owned()),
             ],
         ),
         Error::PersonaExists { namespace, name, etag } => make(
@@ -140,6 +216,29 @@ pub fn of(error: &Error) -> Status {
             // The words are for the log; a caller can do nothing with them.
             tracing::error!(problem, "a fault of the registry");
             internal()
+        }
+    }
+}
+
+/// The status of the operation that failed, with its place in the batch.
+fn in_batch(index: usize, error: &Error, text: &str) -> Status {
+    let status = of(error);
+    let mut details = status.get_error_details();
+    if let Some(mut info) = details.error_info().cloned() {
+        info.metadata.insert("index".to_owned(), index.to_string());
+        details.set_error_info(info.reason, info.domain, info.metadata);
+    }
+    let mut violations = details.bad_request().map(|it| it.field_violations.clone()).unwrap_or_default();
+    for violation in &mut violations {
+        violation.field = format!("operations[{index}].{}", violation.field);
+    }
+    loop {
+        if !violations.is_empty() || details.bad_request().is_some() {
+            details.set_bad_request(violations.clone());
+        }
+        let status = finish(status.code(), text, details.clone());
+        if status.details().len() <= limits::STATUS_BYTES || violations.pop().is_none() {
+            return status;
         }
     }
 }

@@ -8,7 +8,7 @@ use tonic::Status;
 use super::parse::Checks;
 use super::persona_service::size;
 use super::status;
-use crate::domain::{Caller, StoreId, View, limits};
+use crate::domain::{Caller, Name, Namespace, Revision, StoreId, Version, View, limits};
 use crate::registry::{Error, Event, Mode, PersonaChange, Registry, Selection, Start, Watch, WatchRequest};
 use crate::wire::{self, pb};
 use pb::persona_change::Type;
@@ -51,6 +51,8 @@ fn parse(request: pb::WatchPersonasRequest) -> Result<WatchRequest, Error> {
     let mut checks = Checks::default();
     let namespace = checks.namespaces(&request.namespace);
     let names = checks.names(&request.names, limits::WATCH_NAMES).into_iter().collect();
+    let filter = checks.filter(&request.filter)?;
+    let alias = checks.shown_alias("alias", &request.alias);
     let view = checks.view(request.view, View::Full);
     let progress_interval = checks.progress_interval(request.progress_interval);
     let mode = match pb::WatchMode::try_from(request.mode) {
@@ -67,7 +69,13 @@ fn parse(request: pb::WatchPersonasRequest) -> Result<WatchRequest, Error> {
         Some(WireStart::ResumeToken(token)) => Start::Resume(token),
     };
     checks.done()?;
-    Ok(WatchRequest { selection: Selection { namespace, names }, start, mode, view, progress_interval })
+    Ok(WatchRequest {
+        selection: Selection { namespace, names, filter, alias },
+        start,
+        mode,
+        view,
+        progress_interval,
+    })
 }
 
 /// What every message of a stream is made with.
@@ -116,16 +124,23 @@ impl Messages {
             PersonaChange::Created(persona) => (Type::Created, wire::persona(&persona, self.view)),
             PersonaChange::Updated(persona) => (Type::Updated, wire::persona(&persona, self.view)),
             PersonaChange::Deleted(namespace, name, version, revision) => {
-                let persona = pb::Persona {
-                    namespace: namespace.to_string(),
-                    name: name.to_string(),
-                    version: wire::number(version.0),
-                    revision: wire::number(revision.0),
-                    ..pb::Persona::default()
-                };
-                (Type::Deleted, persona)
+                (Type::Deleted, gone(&namespace, &name, version, revision))
+            }
+            PersonaChange::Left(namespace, name, version, revision) => {
+                (Type::Left, gone(&namespace, &name, version, revision))
             }
         };
         pb::PersonaChange { r#type: kind.into(), persona: Some(persona) }
+    }
+}
+
+/// What is told of a persona that is no longer shown.
+fn gone(namespace: &Namespace, name: &Name, version: Version, revision: Revision) -> pb::Persona {
+    pb::Persona {
+        namespace: namespace.to_string(),
+        name: name.to_string(),
+        version: wire::number(version.0),
+        revision: wire::number(revision.0),
+        ..pb::Persona::default()
     }
 }

@@ -1,14 +1,10 @@
 //! The fields of a commit record, and of the small records inside it that the store keeps by themselves.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-
-use super::persona::PersonaRecord;
-use super::{DecodeError, array, parsed, present};
+use super::change::ChangeRecord;
+use super::{DecodeError, array, parsed};
 use crate::domain::{
     Brought, Change, Commit, Digest, Origin, Principal, RequestKey, RequestRecord, Revision, Sequence,
-    SourceBase, SourceId, Timestamp, Tombstone, Version, WriteOutcome,
+    SourceBase, SourceId, Timestamp, Version, WriteOutcome,
 };
 
 /// [`Commit`].
@@ -31,51 +27,9 @@ pub(super) struct CommitRecord {
     requests: Vec<RequestMessage>,
     #[prost(message, repeated, tag = "8")]
     bases: Vec<BaseRecord>,
-}
-
-/// [`Change`].
-#[derive(Clone, PartialEq, prost::Message)]
-struct ChangeRecord {
-    #[prost(oneof = "ChangeKind", tags = "1, 2")]
-    kind: Option<ChangeKind>,
-}
-
-#[derive(Clone, PartialEq, prost::Oneof)]
-enum ChangeKind {
-    #[prost(message, tag = "1")]
-    Put(PutRecord),
-    #[prost(message, tag = "2")]
-    Delete(TombstoneRecord),
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct PutRecord {
-    #[prost(bool, tag = "1")]
-    created: bool,
-    #[prost(message, optional, tag = "2")]
-    persona: Option<PersonaRecord>,
-    #[prost(bytes = "bytes", tag = "3")]
-    content: Bytes,
-}
-
-/// [`Tombstone`].
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct TombstoneRecord {
-    #[prost(string, tag = "1")]
-    pub(super) namespace: String,
-    #[prost(string, tag = "2")]
-    pub(super) name: String,
-    #[prost(uint64, tag = "3")]
-    pub(super) last_version: u64,
-    #[prost(uint64, tag = "4")]
-    pub(super) revision: u64,
-    /// Microseconds since 1970.
-    #[prost(int64, tag = "5")]
-    pub(super) time: i64,
-    #[prost(string, tag = "6")]
-    pub(super) actor: String,
-    #[prost(string, tag = "7")]
-    pub(super) message: String,
+    /// 0: the commit does not raise it.
+    #[prost(uint64, tag = "9")]
+    floor: u64,
 }
 
 /// [`RequestRecord`].
@@ -88,8 +42,9 @@ pub(super) struct RequestMessage {
     /// Microseconds since 1970.
     #[prost(int64, tag = "3")]
     time: i64,
-    #[prost(message, optional, tag = "4")]
-    outcome: Option<OutcomeRecord>,
+    /// One an operation.
+    #[prost(message, repeated, tag = "4")]
+    outcomes: Vec<OutcomeRecord>,
 }
 
 /// [`WriteOutcome`].
@@ -107,6 +62,10 @@ struct OutcomeRecord {
     digest: Option<Vec<u8>>,
     #[prost(bool, tag = "6")]
     unchanged: bool,
+    #[prost(bool, tag = "7")]
+    created: bool,
+    #[prost(uint64, tag = "8")]
+    previous: u64,
 }
 
 /// [`SourceBase`].
@@ -138,6 +97,7 @@ impl From<&Commit> for CommitRecord {
             changes: commit.changes.iter().map(ChangeRecord::from).collect(),
             requests: commit.requests.iter().map(RequestMessage::from).collect(),
             bases: commit.bases.iter().map(BaseRecord::from).collect(),
+            floor: commit.floor.map_or(0, |floor| floor.0),
         }
     }
 }
@@ -157,6 +117,7 @@ impl TryFrom<CommitRecord> for Commit {
             changes,
             requests: record.requests.into_iter().map(RequestRecord::try_from).collect::<Result<_, _>>()?,
             bases,
+            floor: Some(Revision(record.floor)).filter(|floor| floor.0 > 0),
         })
     }
 }
@@ -177,77 +138,13 @@ fn filled(mut base: SourceBase, changes: &[Change]) -> SourceBase {
     base
 }
 
-impl From<&Change> for ChangeRecord {
-    fn from(change: &Change) -> Self {
-        let kind = match change {
-            Change::Put { created, persona } => ChangeKind::Put(PutRecord {
-                created: *created,
-                persona: Some(PersonaRecord::from(&**persona)),
-                content: persona.content.clone(),
-            }),
-            Change::Delete(tombstone) => ChangeKind::Delete(tombstone.into()),
-        };
-        Self { kind: Some(kind) }
-    }
-}
-
-impl TryFrom<ChangeRecord> for Change {
-    type Error = DecodeError;
-    fn try_from(record: ChangeRecord) -> Result<Self, DecodeError> {
-        Ok(match present(record.kind, "kind of a change")? {
-            ChangeKind::Put(PutRecord { created, persona, content }) => {
-                let persona = present(persona, "persona of a put")?.with_content(content)?;
-                Self::Put { created, persona: Arc::new(persona) }
-            }
-            ChangeKind::Delete(tombstone) => Self::Delete(tombstone.try_into()?),
-        })
-    }
-}
-
-impl From<&Tombstone> for TombstoneRecord {
-    fn from(tombstone: &Tombstone) -> Self {
-        Self {
-            namespace: tombstone.namespace.to_string(),
-            name: tombstone.name.to_string(),
-            last_version: tombstone.last_version.0,
-            revision: tombstone.revision.0,
-            time: tombstone.time.0,
-            actor: tombstone.actor.to_string(),
-            message: tombstone.message.clone(),
-        }
-    }
-}
-
-impl TryFrom<TombstoneRecord> for Tombstone {
-    type Error = DecodeError;
-    fn try_from(record: TombstoneRecord) -> Result<Self, DecodeError> {
-        Ok(Self {
-            namespace: parsed(&record.namespace, "namespace")?,
-            name: parsed(&record.name, "name")?,
-            last_version: Version(record.last_version),
-            revision: Revision(record.revision),
-            time: Timestamp(record.time),
-            actor: Principal::new(&record.actor),
-            message: record.message,
-        })
-    }
-}
-
 impl From<&RequestRecord> for RequestMessage {
     fn from(request: &RequestRecord) -> Self {
-        let outcome = &request.outcome;
         Self {
             key: request.key.0.to_vec(),
             payload: request.payload.0.to_vec(),
             time: request.time.0,
-            outcome: Some(OutcomeRecord {
-                namespace: outcome.namespace.to_string(),
-                name: outcome.name.to_string(),
-                version: outcome.version.0,
-                revision: outcome.revision.0,
-                digest: outcome.digest.map(|digest| digest.0.to_vec()),
-                unchanged: outcome.unchanged,
-            }),
+            outcomes: request.outcomes.iter().map(OutcomeRecord::from).collect(),
         }
     }
 }
@@ -255,20 +152,43 @@ impl From<&RequestRecord> for RequestMessage {
 impl TryFrom<RequestMessage> for RequestRecord {
     type Error = DecodeError;
     fn try_from(record: RequestMessage) -> Result<Self, DecodeError> {
-        let outcome = present(record.outcome, "outcome of a request")?;
-        let digest = outcome.digest.map(|bytes| array(&bytes, "digest of an outcome").map(Digest));
         Ok(Self {
             key: RequestKey(array(&record.key, "request key")?),
             payload: Digest(array(&record.payload, "digest of a request")?),
             time: Timestamp(record.time),
-            outcome: WriteOutcome {
-                namespace: parsed(&outcome.namespace, "namespace")?,
-                name: parsed(&outcome.name, "name")?,
-                version: Version(outcome.version),
-                revision: Revision(outcome.revision),
-                digest: digest.transpose()?,
-                unchanged: outcome.unchanged,
-            },
+            outcomes: record.outcomes.into_iter().map(WriteOutcome::try_from).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl From<&WriteOutcome> for OutcomeRecord {
+    fn from(outcome: &WriteOutcome) -> Self {
+        Self {
+            namespace: outcome.namespace.to_string(),
+            name: outcome.name.to_string(),
+            version: outcome.version.0,
+            revision: outcome.revision.0,
+            digest: outcome.digest.map(|digest| digest.0.to_vec()),
+            unchanged: outcome.unchanged,
+            created: outcome.created,
+            previous: outcome.previous.0,
+        }
+    }
+}
+
+impl TryFrom<OutcomeRecord> for WriteOutcome {
+    type Error = DecodeError;
+    fn try_from(record: OutcomeRecord) -> Result<Self, DecodeError> {
+        let digest = record.digest.map(|bytes| array(&bytes, "digest of an outcome").map(Digest));
+        Ok(Self {
+            namespace: parsed(&record.namespace, "namespace")?,
+            name: parsed(&record.name, "name")?,
+            version: Version(record.version),
+            revision: Revision(record.revision),
+            digest: digest.transpose()?,
+            unchanged: record.unchanged,
+            created: record.created,
+            previous: Version(record.previous),
         })
     }
 }

@@ -4,6 +4,7 @@
 //! private structs of this module. A field that is added gets a new number and reads as absent from older
 //! records; anything that older readers would misread gets a new format version.
 
+mod change;
 mod commit;
 mod persona;
 #[cfg(test)]
@@ -12,7 +13,7 @@ mod strategy;
 use bytes::Bytes;
 use prost::Message;
 
-use crate::domain::{Commit, Persona, RequestRecord, SourceBase, Tombstone};
+use crate::domain::{AliasMove, Change, Commit, Persona, RequestRecord, SourceBase, Tombstone};
 
 /// The format version that this program writes wherever it says everything.
 pub const FORMAT: u8 = 1;
@@ -20,6 +21,10 @@ pub const FORMAT: u8 = 1;
 /// The format version of commits in which a base is forgotten: programs that know only [`FORMAT`] must not read past
 /// them. Otherwise the same.
 pub const FORMAT_FORGETTING: u8 = 2;
+
+/// The format version of commits that older programs would read as less than they are: aliases, several outcomes, purges,
+/// a floor. Otherwise the same.
+pub const FORMAT_HISTORY: u8 = 3;
 
 /// Why bytes are no record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +34,7 @@ pub enum DecodeError {
     Empty,
     /// Another format version.
     #[error(
-        "the record has format version {0}; this program reads up to {FORMAT_FORGETTING}, a newer one may read it"
+        "the record has format version {0}; this program reads up to {FORMAT_HISTORY}, a newer one may read it"
     )]
     Version(u8),
     /// The bytes behind the version are no protobuf message of that kind.
@@ -51,8 +56,20 @@ pub enum DecodeError {
 /// The commit with everything it changed, documents included.
 #[must_use]
 pub fn encode_commit(commit: &Commit) -> Vec<u8> {
+    let plain = |change: &Change| match change {
+        Change::Put { .. } => true,
+        Change::Delete(tombstone) => tombstone.aliases.is_empty(),
+        Change::Alias(_) | Change::Purge(_) => false,
+    };
+    let history = commit.floor.is_some()
+        || !commit.changes.iter().all(plain)
+        || commit.requests.iter().any(|request| request.outcomes.len() != 1);
     let forgets = commit.bases.iter().any(|base| base.brought.is_none());
-    let format = if forgets { FORMAT_FORGETTING } else { FORMAT };
+    let format = match (history, forgets) {
+        (true, _) => FORMAT_HISTORY,
+        (false, true) => FORMAT_FORGETTING,
+        (false, false) => FORMAT,
+    };
     seal_as(format, &commit::CommitRecord::from(commit))
 }
 
@@ -75,12 +92,23 @@ pub fn decode_persona_meta(bytes: &[u8], content: Bytes) -> Result<Persona, Deco
 /// The tombstone.
 #[must_use]
 pub fn encode_tombstone(tombstone: &Tombstone) -> Vec<u8> {
-    seal(&commit::TombstoneRecord::from(tombstone))
+    seal(&change::TombstoneRecord::from(tombstone))
 }
 
 /// The tombstone that [`encode_tombstone`] made these bytes of.
 pub fn decode_tombstone(bytes: &[u8]) -> Result<Tombstone, DecodeError> {
-    open::<commit::TombstoneRecord>(bytes)?.try_into()
+    open::<change::TombstoneRecord>(bytes)?.try_into()
+}
+
+/// The move of an alias.
+#[must_use]
+pub fn encode_alias(moved: &AliasMove) -> Vec<u8> {
+    seal(&change::AliasRecord::from(moved))
+}
+
+/// The move that [`encode_alias`] made these bytes of.
+pub fn decode_alias(bytes: &[u8]) -> Result<AliasMove, DecodeError> {
+    open::<change::AliasRecord>(bytes)?.try_into()
 }
 
 /// The recorded outcome of an idempotent request.
@@ -119,7 +147,7 @@ fn seal_as(format: u8, message: &impl Message) -> Vec<u8> {
 fn open<M: Message + Default>(bytes: &[u8]) -> Result<M, DecodeError> {
     match bytes.split_first() {
         None => Err(DecodeError::Empty),
-        Some((&(FORMAT | FORMAT_FORGETTING), message)) => Ok(M::decode(message)?),
+        Some((&(FORMAT | FORMAT_FORGETTING | FORMAT_HISTORY), message)) => Ok(M::decode(message)?),
         Some((&version, _)) => Err(DecodeError::Version(version)),
     }
 }
@@ -149,7 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{Change, Field};
+    use crate::domain::Field;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
@@ -166,6 +194,10 @@ mod tests {
                     Change::Delete(gone) => {
                         prop_assert_eq!(decode_tombstone(&encode_tombstone(gone)), Ok(gone.clone()));
                     }
+                    Change::Alias(moved) => {
+                        prop_assert_eq!(decode_alias(&encode_alias(moved)), Ok(moved.clone()));
+                    }
+                    Change::Purge(_) => {}
                 }
             }
             for request in &commit.requests {
@@ -208,14 +240,14 @@ mod tests {
     #[test]
     fn another_format_version_is_told_from_damage() {
         assert_eq!(decode_commit(&[]), Err(DecodeError::Empty));
-        assert_eq!(decode_commit(&[3, 8, 1]), Err(DecodeError::Version(3)));
+        assert_eq!(decode_commit(&[4, 8, 1]), Err(DecodeError::Version(4)));
         assert!(matches!(decode_commit(&[FORMAT, 0xff]), Err(DecodeError::Malformed(_))));
     }
 
     #[test]
     fn a_name_that_breaks_the_grammar_is_refused() {
         let bad =
-            commit::TombstoneRecord { namespace: "default".into(), name: "No".into(), ..Default::default() };
+            change::TombstoneRecord { namespace: "default".into(), name: "No".into(), ..Default::default() };
         let error = decode_tombstone(&seal(&bad));
         assert!(matches!(error, Err(DecodeError::Invalid { field: "name", .. })), "{error:?}");
     }

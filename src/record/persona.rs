@@ -61,6 +61,8 @@ pub(super) struct PersonaRecord {
     /// Bytes of the content.
     #[prost(uint32, tag = "22")]
     size: u32,
+    #[prost(bool, tag = "23")]
+    purged: bool,
 }
 
 /// The file that a version came from.
@@ -163,6 +165,7 @@ impl From<&Persona> for PersonaRecord {
             version: persona.version.0,
             revision: persona.revision.0,
             size: persona.size,
+            purged: persona.purged,
             digest: persona.digest.0.to_vec(),
             create_time: persona.create_time.0,
             actor: persona.actor.to_string(),
@@ -201,6 +204,7 @@ impl PersonaRecord {
             version: Version(self.version),
             revision: Revision(self.revision),
             size: self.size,
+            purged: self.purged,
             digest: Digest(array(&self.digest, "digest")?),
             create_time: Timestamp(self.create_time),
             actor: Principal::new(&self.actor),

@@ -8,9 +8,9 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::domain::{
-    Brought, Change, Commit, Derived, Dialect, Digest, Field, Interaction, Name, Namespace, Origin, Persona,
-    Principal, RequestKey, RequestRecord, Revision, Section, Sequence, SourceBase, SourceId, Timestamp,
-    Tombstone, Version, WriteOutcome,
+    AliasMove, Brought, Change, Commit, Derived, Dialect, Digest, Field, Interaction, Name, Namespace,
+    Origin, Persona, Principal, Purge, RequestKey, RequestRecord, Revision, Section, Sequence, SourceBase,
+    SourceId, Timestamp, Tombstone, Version, WriteOutcome,
 };
 
 fn name() -> impl Strategy<Value = Name> {
@@ -105,6 +105,7 @@ fn persona() -> impl Strategy<Value = Persona> {
                 derived,
                 size: content.len() as u32,
                 content: Bytes::from(content),
+                purged: false,
             }
         },
     )
@@ -123,6 +124,31 @@ fn change() -> impl Strategy<Value = Change> {
                 time: Timestamp(7),
                 actor: Principal::new("someone"),
                 message: "because".to_owned(),
+                aliases: if last % 2 == 0 { Vec::new() } else { vec!["canary".parse().unwrap()] },
+            })
+        }),
+        (namespace(), name(), name(), option::of(1..u64::MAX), any::<u64>()).prop_map(
+            |(namespace, name, alias, version, revision)| Change::Alias(AliasMove {
+                namespace,
+                name,
+                alias: alias.as_str().parse().unwrap(),
+                version: version.map(Version),
+                revision: Revision(revision),
+                time: Timestamp(8),
+                actor: Principal::new("someone"),
+                message: "moved".to_owned(),
+            })
+        ),
+        (namespace(), name(), any::<u64>(), any::<u64>()).prop_map(|(namespace, name, version, made)| {
+            Change::Purge(Purge {
+                namespace,
+                name,
+                version: Version(version),
+                made: Revision(made),
+                revision: Revision(9),
+                time: Timestamp(9),
+                actor: Principal::new("someone"),
+                message: "leaked".to_owned(),
             })
         }),
     ]
@@ -137,10 +163,17 @@ fn request() -> impl Strategy<Value = RequestRecord> {
             revision: Revision(revision),
             digest,
             unchanged,
+            created: !unchanged,
+            previous: Version(version / 2),
         });
-    (any::<[u8; 32]>(), digest(), any::<i64>(), outcome).prop_map(|(key, payload, time, outcome)| {
-        RequestRecord { key: RequestKey(key), payload, time: Timestamp(time), outcome }
-    })
+    (any::<[u8; 32]>(), digest(), any::<i64>(), vec(outcome, 1..4)).prop_map(
+        |(key, payload, time, outcomes)| RequestRecord {
+            key: RequestKey(key),
+            payload,
+            time: Timestamp(time),
+            outcomes,
+        },
+    )
 }
 
 fn base() -> impl Strategy<Value = SourceBase> {
@@ -156,6 +189,7 @@ pub(super) fn commit() -> impl Strategy<Value = Commit> {
     let numbers = (any::<u64>(), any::<u64>(), any::<i64>());
     (numbers, text(), text(), vec(change(), 0..4), vec(request(), 0..3), vec(base(), 0..3)).prop_map(
         |((sequence, revision, time), principal, call_id, changes, requests, bases)| Commit {
+            floor: Some(Revision(revision / 2)).filter(|floor| floor.0 > 0 && sequence % 3 == 0),
             sequence: Sequence(sequence),
             revision: Revision(revision),
             time: Timestamp(time),
@@ -196,5 +230,6 @@ pub(super) fn plain_persona() -> Persona {
             token_estimate: 1,
         },
         content: Bytes::from_static(b"# A\n"),
+        purged: false,
     }
 }

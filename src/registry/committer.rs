@@ -7,9 +7,11 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Error;
-use super::judge::{Judge, Pending, Verdict};
+use super::judge::{Judge, Verdict};
 use super::open::{Counts, OpenError};
+use super::pending::Pending;
 use super::proposal::{Answer, Proposal, Reply};
+use super::pruner::Pruner;
 use super::shared::{Shared, WriteState};
 use crate::domain::{Commit, Timestamp};
 use crate::journal::{AppendError, Journal, Position};
@@ -51,6 +53,7 @@ pub(super) struct Committer {
     pub unshown: Vec<Arc<Commit>>,
     pub last_time: Timestamp,
     pub ticked: Instant,
+    pub pruner: Pruner,
 }
 
 impl Committer {
@@ -108,7 +111,7 @@ impl Committer {
     }
 
     #[tracing::instrument(level = "debug", skip_all, fields(group = group.len()))]
-    fn commit(&mut self, group: Vec<Waiting>) {
+    pub(super) fn commit(&mut self, group: Vec<Waiting>) {
         if let Some(cause) = self.shared.read_only_cause() {
             return self.answer_without_writing(group, || Error::ReadOnly { cause: cause.clone() });
         }
@@ -134,13 +137,14 @@ impl Committer {
                 decided.push(Err(Error::OutcomeUnknown));
                 continue;
             }
-            decided.push(self.decide(proposal, &pending, at, now).map(|verdict| {
+            let verdict = self.decide(proposal, &pending, at, now);
+            decided.push(verdict.and_then(|verdict| {
                 if let Some(commit) = verdict.commit {
-                    pending.add(&commit);
+                    pending.add(&self.shared.view().store, &commit)?;
                     at = Position { sequence: commit.sequence, revision: commit.revision };
                     commits.push(commit);
                 }
-                verdict.answer
+                Ok(verdict.answer)
             }));
         }
         if !commits.is_empty() {
@@ -191,8 +195,14 @@ impl Committer {
     ) -> Result<Verdict, Error> {
         let judge = |shared: &Shared| {
             let view = shared.view();
-            let judge =
-                Judge { store: &view.store, pending, sequence: at.sequence.next(), head: at.revision, now };
+            let judge = Judge {
+                store: &view.store,
+                pending,
+                sequence: at.sequence.next(),
+                head: at.revision,
+                floor: pending.floor().unwrap_or_else(|| shared.floor()),
+                now,
+            };
             judge.decide(proposal)
         };
         match judge(&self.shared) {
@@ -229,6 +239,9 @@ impl Committer {
     pub(super) fn publish(&self, commits: Vec<Arc<Commit>>) {
         self.shared.publish_counts(&self.counts);
         for commit in commits {
+            if let Some(floor) = commit.floor {
+                self.shared.raise_floor(floor);
+            }
             self.shared.ring.push(commit);
         }
         self.shared.head.send_replace(self.last.revision);
@@ -243,7 +256,7 @@ impl Committer {
             let answer: Result<Answer, Error> = verdict.and_then(|verdict| match &verdict.answer {
                 _ if verdict.writes => Err(refusal()),
                 // Durable, and not shown: what it is told now, reads would deny.
-                Answer::Written(written) if written.outcome.revision > head => Err(Error::OutcomeUnknown),
+                Answer::Written(written) if written.revision() > head => Err(Error::OutcomeUnknown),
                 _ => Ok(verdict.answer),
             });
             reply.send(answer.map(|answer| (answer, head))).ok();

@@ -1,7 +1,7 @@
 //! Every way a call can fail, by what the caller should do next.
 
 use crate::diagnostic::Diagnostic;
-use crate::domain::{Etag, Name, Namespace, Revision, StoreId, Version};
+use crate::domain::{Alias, Etag, Name, Namespace, Revision, StoreId, Version};
 use crate::store::StoreError;
 
 /// A field of a request outside its range.
@@ -45,6 +45,28 @@ pub enum Error {
         /// How many of the names asked for do.
         fit: usize,
     },
+    /// The documents of a batch are over the limit together.
+    #[error("the documents of the batch have {size_bytes} bytes together; at most {limit_bytes} are taken; send them in several batches", limit_bytes = crate::domain::limits::BATCH_BYTES)]
+    BatchBytes {
+        /// Their size.
+        size_bytes: usize,
+    },
+    /// An operation of a batch failed, and so nothing of it was done.
+    #[error("operation {index}: {error}; nothing of the batch was done")]
+    Operation {
+        /// Which one, from 0.
+        index: usize,
+        /// Why.
+        error: Box<Error>,
+    },
+    /// The filter is not one.
+    #[error("filter: {description} at byte {position}")]
+    FilterInvalid {
+        /// Where it goes wrong, in bytes from the beginning.
+        position: usize,
+        /// What is wrong there and what belongs there.
+        description: String,
+    },
     /// A page token that is damaged or of another listing.
     #[error("page_token {0}; list again from the start, without a token")]
     PageTokenInvalid(&'static str),
@@ -79,10 +101,8 @@ pub enum Error {
         /// The first of them.
         names: Vec<Name>,
     },
-    /// The persona has no such version.
-    #[error(
-        "persona {name} in namespace {namespace} has no version {version}; the last one is {last_version}"
-    )]
+    /// The persona has no such version that could be read.
+    #[error("persona {name} in namespace {namespace} {}", version_text(*.cause, *.version, *.last_version))]
     VersionNotFound {
         /// The persona's namespace.
         namespace: Namespace,
@@ -92,6 +112,70 @@ pub enum Error {
         version: Version,
         /// The last version there was.
         last_version: Version,
+        /// Why it cannot be read.
+        cause: Unreadable,
+    },
+    /// The persona has no such alias.
+    #[error(
+        "persona {name} in namespace {namespace} has no alias {alias}; ListPersonaAliases tells which it has"
+    )]
+    AliasNotFound {
+        /// The persona's namespace.
+        namespace: Namespace,
+        /// The persona.
+        name: Name,
+        /// The alias asked for.
+        alias: Alias,
+    },
+    /// Some of a batch have no such alias.
+    #[error("{count} of the personas in namespace {namespace} have no alias {alias}: {}", names_text(.names, *.count))]
+    AliasesNotFound {
+        /// Where they were looked for.
+        namespace: Namespace,
+        /// The alias asked for.
+        alias: Alias,
+        /// How many have none.
+        count: usize,
+        /// The first of them.
+        names: Vec<Name>,
+    },
+    /// The version has no such section.
+    #[error(
+        "version {version} of persona {name} in namespace {namespace} has no section {section:?}; its outline tells which it has"
+    )]
+    SectionNotFound {
+        /// The persona's namespace.
+        namespace: Namespace,
+        /// The persona.
+        name: Name,
+        /// The version read.
+        version: Version,
+        /// The section asked for.
+        section: String,
+    },
+    /// The alias is not where it was expected to be.
+    #[error("alias {alias} of persona {name} in namespace {namespace} is not where it was expected; {}; look again and redo the move", alias_text(*.current))]
+    AliasMoved {
+        /// The persona's namespace.
+        namespace: Namespace,
+        /// The persona.
+        name: Name,
+        /// The alias.
+        alias: Alias,
+        /// The version that it names now; 0: there is none.
+        current: Version,
+    },
+    /// The version cannot be purged while it is in use.
+    #[error("version {version} of persona {name} in namespace {namespace} is in use: {}", use_text(.aliases))]
+    VersionInUse {
+        /// The persona's namespace.
+        namespace: Namespace,
+        /// The persona.
+        name: Name,
+        /// The version.
+        version: Version,
+        /// Aliases that name it; none: it is the newest version.
+        aliases: Vec<Alias>,
     },
     /// create_only, and it exists.
     #[error("persona {name} exists already in namespace {namespace}")]
@@ -119,6 +203,14 @@ pub enum Error {
         /// The head.
         revision: Revision,
     },
+    /// A revision that was asked for, by itself or in a token, is below the floor.
+    #[error(
+        "what was there at that revision is compacted; the oldest revision that can be read as of is {floor}"
+    )]
+    RevisionCompacted {
+        /// The floor.
+        floor: Revision,
+    },
     /// A revision or token of another store.
     #[error("this registry is store {store_id}; drop what was kept of the other one and start anew")]
     StoreMismatch {
@@ -126,7 +218,7 @@ pub enum Error {
         store_id: StoreId,
     },
     /// Writes are refused until a restart.
-    #[error("the registry takes no writes until it is restarted: {cause}")]
+    #[error("the registry takes no writes: {cause}")]
     ReadOnly {
         /// Why.
         cause: String,
@@ -158,6 +250,32 @@ pub enum Error {
     /// A fault of the registry.
     #[error("{0}")]
     Internal(String),
+}
+
+/// Why a version cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// There never was such a version.
+    Never,
+    /// It is newer than the revision asked for.
+    Later,
+    /// Compaction removed it.
+    Pruned,
+    /// Its bytes were purged.
+    Purged,
+}
+
+impl Unreadable {
+    /// The word for it in metadata.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Later => "later",
+            Self::Pruned => "pruned",
+            Self::Purged => "purged",
+        }
+    }
 }
 
 /// A document that may not be stored, with what is needed to show why.
@@ -203,6 +321,27 @@ fn names_text(names: &[Name], count: usize) -> String {
     let listed: Vec<_> = names.iter().map(Name::as_str).collect();
     let more = if count > names.len() { ", …" } else { "" };
     format!("{}{more}", listed.join(", "))
+}
+
+fn version_text(cause: Unreadable, version: Version, last_version: Version) -> String {
+    match cause {
+        Unreadable::Never => format!("has no version {version}; the last one is {last_version}"),
+        Unreadable::Later => format!("had no version {version} yet at the revision asked for"),
+        Unreadable::Pruned => format!("has no version {version} any more: it was pruned with old history"),
+        Unreadable::Purged => format!("has no version {version} any more: it was purged"),
+    }
+}
+
+fn alias_text(current: Version) -> String {
+    if current.0 == 0 { "there is none".to_owned() } else { format!("it names version {current}") }
+}
+
+fn use_text(aliases: &[Alias]) -> String {
+    if aliases.is_empty() {
+        return "it is the newest one; put another version or delete the persona first".to_owned();
+    }
+    let listed: Vec<_> = aliases.iter().map(Alias::as_str).collect();
+    format!("alias {} names it; move it first", listed.join(", "))
 }
 
 fn deleted_text(last_version: &Option<Version>) -> String {

@@ -2,47 +2,16 @@
 //!
 //! Order of a write: replay of its request id, preconditions, unchanged, commit.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Error;
-use super::proposal::{Action, Answer, Draft, Idempotent, Proposal, Written};
+use super::pending::Pending;
+use super::proposal::{Action, Answer, Draft, Idempotent, Operation, Proposal, Written};
 use crate::domain::{
-    Brought, Change, Commit, Etag, Name, Namespace, Origin, Persona, RequestKey, RequestRecord, Revision,
-    Sequence, SourceId, Timestamp, Tombstone, Version, WriteOutcome,
+    Brought, Change, Commit, Etag, Name, Namespace, Origin, Persona, RequestRecord, Revision, Sequence,
+    SourceId, Timestamp, Tombstone, Version, WriteOutcome,
 };
 use crate::store::{Head, Store};
-
-/// What the group decided so far; the view does not show it yet.
-#[derive(Debug, Default)]
-pub(super) struct Pending {
-    heads: HashMap<(Namespace, Name), Head>,
-    requests: HashMap<RequestKey, RequestRecord>,
-    bases: HashMap<(SourceId, Namespace, Name), Option<Brought>>,
-}
-
-impl Pending {
-    /// Takes a commit of this group into account.
-    pub(super) fn add(&mut self, commit: &Commit) {
-        for change in &commit.changes {
-            let (last_version, live) = match change {
-                Change::Put { persona, .. } => {
-                    (persona.version, Some((persona.digest, persona.derived.dialect.to_string())))
-                }
-                Change::Delete(tombstone) => (tombstone.last_version, None),
-            };
-            let head = Head { revision: commit.revision, last_version, live };
-            self.heads.insert((change.namespace().clone(), change.name().clone()), head);
-        }
-        for request in &commit.requests {
-            self.requests.insert(request.key, request.clone());
-        }
-        for base in &commit.bases {
-            let key = (base.source.clone(), base.namespace.clone(), base.name.clone());
-            self.bases.insert(key, base.brought.clone());
-        }
-    }
-}
 
 /// Judges one proposal.
 pub(super) struct Judge<'a> {
@@ -52,6 +21,8 @@ pub(super) struct Judge<'a> {
     pub sequence: Sequence,
     /// The revision before it.
     pub head: Revision,
+    /// The floor before it.
+    pub floor: Revision,
     pub now: Timestamp,
 }
 
@@ -63,6 +34,9 @@ pub(super) struct Verdict {
     pub writes: bool,
 }
 
+/// What one operation is worth: its change, where it changes anything, and its outcome.
+pub(super) type Worth = (Option<Change>, WriteOutcome);
+
 impl Judge<'_> {
     pub(super) fn decide(&self, proposal: &Proposal) -> Result<Verdict, Error> {
         if let Some(request) = &proposal.request
@@ -71,15 +45,43 @@ impl Judge<'_> {
             if record.payload != request.payload {
                 return Err(Error::RequestIdReused { request_id: request.id.clone() });
             }
-            let answer = Answer::Written(Written { outcome: record.outcome, replayed: true });
+            let answer = Answer::Written(Written { outcomes: record.outcomes, replayed: true });
             return Ok(Verdict { answer, commit: None, writes: false });
         }
         match &proposal.action {
-            Action::Put { namespace, draft, etag, create_only } => {
+            Action::Write { operations, is_batch } => self.write(proposal, operations, *is_batch),
+            Action::Import(import) => self.import(proposal, import),
+            Action::Compact(floor) => self.compact(proposal, *floor),
+        }
+    }
+
+    /// Judges each operation against what was there before the batch: each is about another persona.
+    fn write(&self, proposal: &Proposal, operations: &[Operation], is_batch: bool) -> Result<Verdict, Error> {
+        let (mut changes, mut outcomes) = (Vec::new(), Vec::with_capacity(operations.len()));
+        for (index, operation) in operations.iter().enumerate() {
+            let (change, outcome) = self.operation(proposal, operation).map_err(|error| match error {
+                // A damaged view is mended, and the batch judged again.
+                Error::Corrupt(_) => error,
+                error if is_batch => Error::Operation { index, error: Box::new(error) },
+                error => error,
+            })?;
+            changes.extend(change);
+            outcomes.push(outcome);
+        }
+        Ok(self.record(proposal, outcomes, changes))
+    }
+
+    fn operation(&self, proposal: &Proposal, operation: &Operation) -> Result<Worth, Error> {
+        match operation {
+            Operation::Put { namespace, draft, etag, create_only } => {
                 self.put(proposal, namespace, draft, etag.as_ref(), *create_only)
             }
-            Action::Delete { namespace, name, etag } => self.delete(proposal, namespace, name, etag.as_ref()),
-            Action::Import(import) => self.import(proposal, import),
+            Operation::Delete { namespace, name, etag } => {
+                self.delete(proposal, namespace, name, etag.as_ref())
+            }
+            Operation::SetAlias(target, version) => self.set_alias(proposal, target, *version),
+            Operation::DeleteAlias(target) => self.delete_alias(proposal, target),
+            Operation::Purge { namespace, name, version } => self.purge(proposal, namespace, name, *version),
         }
     }
 
@@ -90,7 +92,7 @@ impl Judge<'_> {
         draft: &Arc<Draft>,
         etag: Option<&Etag>,
         create_only: bool,
-    ) -> Result<Verdict, Error> {
+    ) -> Result<Worth, Error> {
         let head = self.head(namespace, &draft.name)?;
         let current = head.as_ref().and_then(Head::etag);
         if etag.is_some() && etag != current.as_ref() {
@@ -107,21 +109,17 @@ impl Judge<'_> {
                 etag,
             });
         }
-        let unchanged = head.as_ref().filter(|head| is_same(head, draft));
-        let outcome = |version, revision, unchanged| WriteOutcome {
-            namespace: namespace.clone(),
-            name: draft.name.clone(),
-            version,
-            revision,
+        let outcome = WriteOutcome {
             digest: Some(draft.digest),
-            unchanged,
+            created: current.is_none(),
+            ..self.outcome(namespace, &draft.name, next_version(head.as_ref()))
         };
-        if let Some(head) = unchanged {
-            return Ok(self.record(proposal, outcome(head.last_version, head.revision, true), Vec::new()));
+        if let Some(head) = head.as_ref().filter(|head| is_same(head, draft)) {
+            let (version, revision) = (head.last_version, head.revision);
+            return Ok((None, WriteOutcome { version, revision, unchanged: true, ..outcome }));
         }
         let change = self.new_version(proposal, namespace, draft, head.as_ref(), Origin::Api);
-        let version = next_version(head.as_ref());
-        Ok(self.record(proposal, outcome(version, self.head.next(), false), vec![change]))
+        Ok((Some(change), outcome))
     }
 
     fn delete(
@@ -130,48 +128,60 @@ impl Judge<'_> {
         namespace: &Namespace,
         name: &Name,
         etag: Option<&Etag>,
-    ) -> Result<Verdict, Error> {
-        let head = self.head(namespace, name)?;
-        let current = head.as_ref().and_then(Head::etag);
-        let last_version = head.as_ref().map(|head| head.last_version);
-        let (Some(head), Some(_)) = (head, current) else {
-            let (namespace, name) = (namespace.clone(), name.clone());
-            return Err(Error::PersonaNotFound { namespace, name, last_version });
-        };
+    ) -> Result<Worth, Error> {
+        let head = self.live_head(namespace, name)?;
+        let current = head.etag();
         if etag.is_some() && etag != current.as_ref() {
             return Err(Error::EtagMismatch { namespace: namespace.clone(), name: name.clone(), current });
         }
         let change = self.tombstone(proposal, namespace, name, &head, proposal.message.clone());
-        let outcome = WriteOutcome {
+        Ok((Some(change), self.outcome(namespace, name, head.last_version)))
+    }
+
+    /// The outcome of a write that takes the next revision.
+    pub(super) fn outcome(&self, namespace: &Namespace, name: &Name, version: Version) -> WriteOutcome {
+        WriteOutcome {
             namespace: namespace.clone(),
             name: name.clone(),
-            version: head.last_version,
+            version,
             revision: self.head.next(),
             digest: None,
             unchanged: false,
-        };
-        Ok(self.record(proposal, outcome, vec![change]))
+            created: false,
+            previous: Version(0),
+        }
     }
 
-    /// The verdict on a single write: its commit, where it changes anything or has a request id to remember.
-    fn record(&self, proposal: &Proposal, mut outcome: WriteOutcome, changes: Vec<Change>) -> Verdict {
+    /// The verdict on a write: its commit, where it changes anything or has a request id to remember.
+    fn record(&self, proposal: &Proposal, mut outcomes: Vec<WriteOutcome>, changes: Vec<Change>) -> Verdict {
         let writes = !changes.is_empty() || proposal.request.is_some();
         if proposal.validate_only {
-            if !outcome.unchanged {
+            for outcome in outcomes.iter_mut().filter(|outcome| !outcome.unchanged) {
                 outcome.revision = Revision(0);
             }
-            let answer = Answer::Written(Written { outcome, replayed: false });
+            let answer = Answer::Written(Written { outcomes, replayed: false });
             return Verdict { answer, commit: None, writes };
         }
         let requests = proposal.request.as_ref().map(|request| RequestRecord {
             key: request.key,
             payload: request.payload,
             time: self.now,
-            outcome: outcome.clone(),
+            outcomes: outcomes.clone(),
         });
         let commit = writes
             .then(|| Commit { requests: requests.into_iter().collect(), ..self.commit(proposal, changes) });
-        Verdict { answer: Answer::Written(Written { outcome, replayed: false }), commit, writes }
+        Verdict { answer: Answer::Written(Written { outcomes, replayed: false }), commit, writes }
+    }
+
+    /// The floor rises, and never falls. That takes no revision.
+    fn compact(&self, proposal: &Proposal, floor: Revision) -> Result<Verdict, Error> {
+        if floor > self.head {
+            return Err(Error::RevisionInFuture { revision: self.head });
+        }
+        let commit =
+            (floor > self.floor).then(|| Commit { floor: Some(floor), ..self.commit(proposal, Vec::new()) });
+        let answer = Answer::Compacted(floor.max(self.floor));
+        Ok(Verdict { answer, writes: commit.is_some(), commit })
     }
 
     pub(super) fn tombstone(
@@ -190,6 +200,7 @@ impl Judge<'_> {
             time: self.now,
             actor: proposal.caller.principal.clone(),
             message,
+            aliases: head.aliases.keys().cloned().collect(),
         })
     }
 
@@ -203,6 +214,7 @@ impl Judge<'_> {
             changes,
             requests: Vec::new(),
             bases: Vec::new(),
+            floor: None,
         }
     }
 
@@ -227,23 +239,29 @@ impl Judge<'_> {
             derived: draft.derived.clone(),
             size: u32::try_from(draft.content.len()).unwrap_or(u32::MAX),
             content: draft.content.clone(),
+            purged: false,
         };
         let created = head.is_none_or(|head| head.live.is_none());
         Change::Put { created, persona: Arc::new(persona) }
     }
 
     pub(super) fn head(&self, namespace: &Namespace, name: &Name) -> Result<Option<Head>, Error> {
-        match self.pending.heads.get(&(namespace.clone(), name.clone())) {
-            Some(head) => Ok(Some(head.clone())),
-            None => Ok(self.store.head(namespace, name)?),
-        }
+        self.pending.head(self.store, namespace, name)
+    }
+
+    /// The head of a persona that is there.
+    pub(super) fn live_head(&self, namespace: &Namespace, name: &Name) -> Result<Head, Error> {
+        let head = self.head(namespace, name)?;
+        let last_version = head.as_ref().map(|head| head.last_version);
+        head.filter(|head| head.live.is_some()).ok_or_else(|| Error::PersonaNotFound {
+            namespace: namespace.clone(),
+            name: name.clone(),
+            last_version,
+        })
     }
 
     fn recorded(&self, request: &Idempotent) -> Result<Option<RequestRecord>, Error> {
-        match self.pending.requests.get(&request.key) {
-            Some(record) => Ok(Some(record.clone())),
-            None => Ok(self.store.request(&request.key)?),
-        }
+        self.pending.request(self.store, &request.key)
     }
 
     /// What a folder last brought for a name.
@@ -253,10 +271,7 @@ impl Judge<'_> {
         namespace: &Namespace,
         name: &Name,
     ) -> Result<Option<Brought>, Error> {
-        match self.pending.bases.get(&(source.clone(), namespace.clone(), name.clone())) {
-            Some(brought) => Ok(brought.clone()),
-            None => Ok(self.store.base(source, namespace, name)?),
-        }
+        self.pending.base(self.store, source, namespace, name)
     }
 }
 

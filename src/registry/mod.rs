@@ -1,15 +1,23 @@
 //! The use cases: put, delete, import, validate, get, list and watch. Everything a caller can ask, in domain
 //! terms; what orders and keeps it lives in `journal` and `store`.
 
+mod batch;
 mod committer;
 mod error;
+mod examine;
+mod find;
 mod folders;
+mod history;
 mod import;
 mod judge;
+mod moves;
 mod open;
+mod pending;
 mod proposal;
+mod pruner;
 mod read;
 mod ring;
+mod select;
 mod shared;
 mod token;
 mod upkeep;
@@ -25,22 +33,30 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use self::committer::{Command, Committer};
+use self::pruner::Pruner;
 use self::shared::{Shared, View};
 use crate::domain::{Clock, Revision, StoreId, SystemClock, Timestamp, limits};
 use crate::journal;
 use crate::store;
 
 pub use crate::journal::Durability;
+pub use crate::store::Entry;
 
-pub use self::error::{Error, Rejected, Violation};
+pub use self::batch::{Batch, BatchDone, BatchOperation};
+pub use self::error::{Error, Rejected, Unreadable, Violation};
+pub use self::examine::{Examined, Validate, draft_of, examine};
 pub use self::folders::{FolderState, ListRefused, RefusedPage, RefusedReason, RefusedSource};
+pub use self::history::{
+    AliasPage, History, HistoryEntry, HistoryPage, ListAliases, ListNamespaces, NamespacePage,
+};
 pub use self::open::{OpenError, OpenReport};
-pub use self::proposal::{Draft, Import, ImportFile, ImportOutcome, Kept, OnConflict, Written};
-pub use self::read::{BatchGet, Freshness, Get, Got, List, Listing};
+pub use self::proposal::{AliasTarget, Draft, Import, ImportFile, ImportOutcome, Kept, OnConflict};
+pub use self::read::{BatchGet, Freshness, Get, Got, List, Listing, Selector};
+pub use self::select::Selection;
 pub use self::shared::WriteState;
 pub use self::token::{Binding, PageToken, ResumeToken};
-pub use self::watch::{Event, Mode, PersonaChange, Selection, Start, Watch, WatchRequest};
-pub use self::write::{Delete, Examined, Put, PutDone, Validate, WriteDone, draft_of, examine};
+pub use self::watch::{Event, Mode, PersonaChange, Start, Watch, WatchRequest};
+pub use self::write::{Delete, DeleteAlias, Purge, Put, PutDone, SetAlias, WriteDone};
 
 /// What a registry is opened with.
 #[derive(Debug, Clone)]
@@ -72,6 +88,15 @@ pub struct Options {
     pub heal_pause: Duration,
     /// Over how long a drain spreads the ends of streams. Default 5 s.
     pub drain_spread: Duration,
+    /// Whether no writes are taken.
+    pub read_only: bool,
+    /// How far back the floor stays, unless it is raised. Default [`limits::HISTORY_AGE`].
+    pub history_age: Duration,
+    /// Bytes of documents, those of old versions included, beyond which the floor is raised; none: they may be as many as they
+    /// come. Default none.
+    pub history_max_bytes: Option<u64>,
+    /// How often the floor is looked after. Default 1 min.
+    pub floor_interval: Duration,
     /// Where wall time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -94,6 +119,10 @@ impl Options {
             checkpoint_interval: Duration::from_secs(30),
             heal_pause: Duration::from_secs(60),
             drain_spread: Duration::from_secs(5),
+            read_only: false,
+            history_age: limits::HISTORY_AGE,
+            history_max_bytes: None,
+            floor_interval: Duration::from_secs(60),
             clock: Arc::new(SystemClock),
         }
     }
@@ -114,6 +143,8 @@ pub struct Registry {
 pub struct Status {
     /// The newest revision.
     pub revision: Revision,
+    /// The oldest revision that can be read as of.
+    pub floor: Revision,
     /// What OK on a write means.
     pub durability: Durability,
     /// When this registry was opened.
@@ -139,9 +170,15 @@ impl Registry {
         let (store_id, last) = (opened.journal.store_id(), opened.journal.last());
         let start_time = options.clock.now();
         let (tick, queue) = (options.tick, options.queue);
+        let read_only = options.read_only.then(|| "it was started to take none".to_owned());
         let view = View { number: opened.view.number, store: opened.view.store };
         let shared = Arc::new(Shared::new(options, store_id, last.revision, view));
         shared.publish_counts(&opened.counts);
+        shared.raise_floor(opened.floor);
+        shared.raise_pruning(opened.floor);
+        if let Some(cause) = read_only {
+            shared.set_read_only(cause);
+        }
         let (commands, receiver) = mpsc::channel(queue);
         let committer = Committer {
             shared: Arc::clone(&shared),
@@ -157,6 +194,7 @@ impl Registry {
             unshown: Vec::new(),
             last_time: Timestamp::default(),
             ticked: Instant::now(),
+            pruner: Pruner::new(opened.floor),
         };
         let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let watched = Arc::clone(&shared);
@@ -219,6 +257,7 @@ impl Registry {
         let (namespaces, personas, versions) = self.shared.counts();
         Status {
             revision: self.head(),
+            floor: self.shared.floor(),
             durability: self.shared.options.journal.durability,
             start_time: self.start_time,
             write_state: self.shared.state(),

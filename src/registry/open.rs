@@ -1,15 +1,15 @@
 //! Opening: the journal is judged first, then the view is brought up to it, or made anew where it cannot be.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Options;
 use super::upkeep::write_checkpoint;
-use crate::domain::{Change, Commit, Namespace, Sequence, StoreId};
+use crate::domain::{Change, Commit, Namespace, Revision, Sequence, StoreId};
 use crate::journal::{self, Directory, Journal, Known, LocalJournal, ReplayError, Storage, TornTail};
 use crate::store::migrate::{self, MigrateError};
-use crate::store::{self, Applied, Checkpoint, DataDir, DirError, Store, StoreError};
+use crate::store::{self, Applied, Checkpoint, DataDir, DirError, Store, StoreError, Totals};
 
 /// Records that a replay applies at once.
 const REPLAY_RECORDS: usize = 512;
@@ -73,16 +73,16 @@ pub struct OpenReport {
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub personas: u64,
-    pub versions: u64,
+    /// Versions kept, and bytes of their documents.
+    pub kept: Totals,
     /// Live personas of each namespace that has any.
-    pub namespaces: HashMap<Namespace, u64>,
+    pub namespaces: BTreeMap<Namespace, u64>,
 }
 
 impl Counts {
-    fn read(store: &Store) -> Result<Self, StoreError> {
-        let mut counts = Self::default();
-        store.heads(|namespace, _, head| {
-            counts.versions = counts.versions.saturating_add(head.last_version.0);
+    fn read(store: &Store, kept: Totals) -> Result<Self, StoreError> {
+        let mut counts = Self { kept, ..Self::default() };
+        store.heads_after(None, None, |namespace, _, head| {
             if head.live.is_some() {
                 counts.personas += 1;
                 *counts.namespaces.entry(namespace).or_default() += 1;
@@ -95,13 +95,15 @@ impl Counts {
     pub(super) fn add(&mut self, commit: &Commit) {
         for change in &commit.changes {
             match change {
-                Change::Put { created, .. } => {
-                    self.versions += 1;
+                Change::Put { created, persona } => {
+                    self.kept.versions += 1;
+                    self.kept.bytes += u64::from(persona.size);
                     if *created {
                         self.personas += 1;
                         *self.namespaces.entry(change.namespace().clone()).or_default() += 1;
                     }
                 }
+                Change::Alias(_) | Change::Purge(_) => {}
                 Change::Delete(_) => {
                     self.personas = self.personas.saturating_sub(1);
                     if let Some(left) = self.namespaces.get_mut(change.namespace()) {
@@ -129,6 +131,7 @@ pub(super) struct Opened {
     pub journal: Box<dyn Journal>,
     pub view: OpenedView,
     pub counts: Counts,
+    pub floor: Revision,
     pub report: OpenReport,
 }
 
@@ -186,7 +189,8 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
         }
     };
     dir.keep_only_view(view.number)?;
-    Ok(Opened { dir: Arc::new(dir), journal, view, counts, report })
+    let floor = view.store.floor()?;
+    Ok(Opened { dir: Arc::new(dir), journal, view, counts, floor, report })
 }
 
 pub(super) fn no_room(dir: &DataDir) -> OpenError {
@@ -249,7 +253,7 @@ fn catch_up(
         ReplayError::Receiver { .. } | ReplayError::Trimmed { .. } => CatchUpError::View(error.to_string()),
         other => CatchUpError::Journal(other),
     })?;
-    let whole = store.verify(journal.last().revision).and_then(|()| Counts::read(&store));
+    let whole = store.verify(journal.last().revision).and_then(|kept| Counts::read(&store, kept));
     let counts = whole.map_err(|error| CatchUpError::View(error.to_string()))?;
     Ok((store, counts, replayed))
 }
@@ -265,7 +269,7 @@ pub(super) fn rebuild(
     let store = Store::open(&dir.view(number), options)?;
     migrate::migrate(&store, &[], migrate::SCHEMA)?;
     replay(&store, journal, Sequence(0))?;
-    let counts = Counts::read(&store)?;
+    let counts = Counts::read(&store, store.verify(journal.last().revision)?)?;
     let checkpoint =
         Checkpoint { view: number, store_id: journal.store_id(), sequence: journal.last().sequence };
     write_checkpoint(dir, &store, checkpoint)?;
@@ -297,6 +301,6 @@ fn replay(store: &Store, journal: &dyn Journal, from: Sequence) -> Result<u64, R
 fn weight(change: &Change) -> usize {
     match change {
         Change::Put { persona, .. } => persona.content.len(),
-        Change::Delete(_) => 0,
+        Change::Delete(_) | Change::Alias(_) | Change::Purge(_) => 0,
     }
 }

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use super::Error;
 use crate::domain::{
-    Caller, Derived, Digest, Etag, Name, Namespace, RequestKey, Revision, SourceId, WriteOutcome,
+    Alias, Caller, Derived, Digest, Etag, Name, Namespace, RequestKey, Revision, SourceId, Version,
+    WriteOutcome,
 };
 
 /// A document that was read, judged and found storable.
@@ -42,18 +43,53 @@ pub(super) struct Idempotent {
 
 #[derive(Debug)]
 pub(super) enum Action {
+    /// At one revision, all or nothing. In a batch the error names the operation that failed.
+    Write { operations: Vec<Operation>, is_batch: bool },
+    /// What a folder brings.
+    Import(Import),
+    /// Raises the floor.
+    Compact(Revision),
+}
+
+/// One write.
+#[derive(Debug)]
+pub(super) enum Operation {
     Put { namespace: Namespace, draft: Arc<Draft>, etag: Option<Etag>, create_only: bool },
     Delete { namespace: Namespace, name: Name, etag: Option<Etag> },
-    Import(Import),
+    SetAlias(AliasTarget, Version),
+    DeleteAlias(AliasTarget),
+    Purge { namespace: Namespace, name: Name, version: Version },
+}
+
+/// An alias of a persona, and what a caller believes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasTarget {
+    /// The persona's namespace.
+    pub namespace: Namespace,
+    /// The persona.
+    pub name: Name,
+    /// The alias.
+    pub alias: Alias,
+    /// The version that it must name now; 0: there must be none. None: whatever it is.
+    pub expected: Option<Version>,
 }
 
 impl Proposal {
     /// Bytes of documents in it, by which groups are bounded.
     pub(super) fn size(&self) -> usize {
         match &self.action {
-            Action::Put { draft, .. } => draft.content.len(),
-            Action::Delete { .. } => 0,
+            Action::Write { operations, .. } => operations.iter().map(Operation::size).sum(),
             Action::Import(import) => import.files.iter().map(|file| file.draft.content.len()).sum(),
+            Action::Compact(_) => 0,
+        }
+    }
+}
+
+impl Operation {
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Put { draft, .. } => draft.content.len(),
+            Self::Delete { .. } | Self::SetAlias(..) | Self::DeleteAlias(_) | Self::Purge { .. } => 0,
         }
     }
 }
@@ -133,15 +169,24 @@ pub enum Kept {
 pub(super) enum Answer {
     Written(Written),
     Imported(Vec<ImportOutcome>),
+    /// The floor now.
+    Compacted(Revision),
 }
 
 pub(super) type Reply = Result<(Answer, Revision), Error>;
 
-/// The outcome of a put or a deletion.
+/// The outcomes of a write, one an operation.
 #[derive(Debug, Clone)]
-pub struct Written {
+pub(super) struct Written {
     /// What was decided.
-    pub outcome: WriteOutcome,
-    /// It is the outcome of an earlier request with this id.
+    pub outcomes: Vec<WriteOutcome>,
+    /// They are the outcomes of an earlier request with this id.
     pub replayed: bool,
+}
+
+impl Written {
+    /// The newest revision that the answer tells of.
+    pub(super) fn revision(&self) -> Revision {
+        self.outcomes.iter().map(|outcome| outcome.revision).max().unwrap_or_default()
+    }
 }

@@ -1,21 +1,47 @@
 //! Reads, each at one revision: the head is taken once, and rows newer than it are not seen.
 
-use std::collections::BTreeSet;
-
 use tokio::sync::oneshot;
 
 use super::committer::Command;
+use super::find::{find, find_all};
+use super::select::Selection;
 use super::token::{Binding, PageToken, ResumeToken};
-use super::watch::{Selection, lost};
 use super::{Error, Registry};
-use crate::domain::{Caller, Etag, Name, Namespace, Persona, Revision, StoreId, Version, View, limits};
+use crate::domain::{
+    Alias, Caller, Etag, Name, Namespace, Persona, Revision, StoreId, Version, View, limits,
+};
 use crate::store::{Store, StoreError};
 
-/// How new an answer must be.
+/// How new an answer must be, or as of when.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Freshness {
-    /// The store and revision that it must at least show.
-    pub min: Option<(StoreId, Revision)>,
+    /// The store that the revisions belong to; there where either is.
+    pub store_id: Option<StoreId>,
+    /// The revision that it must at least show.
+    pub min: Revision,
+    /// The revision that it must show; none: the newest.
+    pub at: Option<Revision>,
+}
+
+/// Which version of a persona.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Selector {
+    /// The newest, of a persona that is not deleted.
+    #[default]
+    Newest,
+    /// A version by its number.
+    Version(Version),
+    /// The version that an alias names.
+    Alias(Alias),
+}
+
+impl Selector {
+    pub(super) const fn alias(&self) -> Option<&Alias> {
+        match self {
+            Self::Alias(alias) => Some(alias),
+            Self::Newest | Self::Version(_) => None,
+        }
+    }
 }
 
 /// Asks for one persona.
@@ -25,13 +51,13 @@ pub struct Get {
     pub namespace: Namespace,
     /// What it is.
     pub name: Name,
-    /// Which version; none: the newest of a live persona.
-    pub version: Option<Version>,
+    /// Which version.
+    pub selector: Selector,
     /// How much of the persona is wanted.
     pub view: View,
     /// What the caller has.
     pub if_none_match: Option<Etag>,
-    /// How new the answer must be.
+    /// How new the answer must be, or as of when.
     pub freshness: Freshness,
 }
 
@@ -51,6 +77,8 @@ pub struct BatchGet {
     pub namespace: Namespace,
     /// What they are, each once, at most [`limits::BATCH_GET_NAMES`].
     pub names: Vec<Name>,
+    /// The alias that names their versions; none: the newest.
+    pub alias: Option<Alias>,
     /// How much of each is wanted.
     pub view: View,
     /// How new the answer must be.
@@ -60,8 +88,8 @@ pub struct BatchGet {
 /// Asks for a page.
 #[derive(Debug, Clone)]
 pub struct List {
-    /// Where; none: everywhere.
-    pub namespace: Option<Namespace>,
+    /// What is listed; without names.
+    pub selection: Selection,
     /// Personas on the page at most.
     pub page_size: usize,
     /// Where the page begins.
@@ -89,27 +117,25 @@ impl Registry {
     /// One persona. A read that hits the view's cache takes less than a microsecond, so it runs where it is called.
     #[tracing::instrument(level = "debug", skip_all, fields(namespace = %get.namespace, name = %get.name), err(level = "debug"))]
     pub async fn get(&self, _caller: &Caller, get: Get) -> Result<Got, Error> {
-        let revision = self.fresh(get.freshness)?;
-        let read = |store: &Store| match get.version {
-            None => store.at(&get.namespace, &get.name, revision, get.view),
-            Some(version) => match store.version(&get.namespace, &get.name, version)? {
-                Some(row) if row <= revision => {
-                    let persona = store.row(&get.namespace, &get.name, row, get.view)?;
-                    persona.ok_or_else(|| lost(&get.namespace, &get.name)).map(Some)
+        let read = |store: &Store, revision| find(store, &get, revision);
+        let mut revision = self.fresh(get.freshness)?;
+        loop {
+            let found = match self.reading(|store| self.undamaged(revision, read(store, revision))) {
+                Ok(found) => found,
+                Err((view, error)) => {
+                    self.heal(view, &error).await;
+                    self.reading(|store| read(store, revision)).map_err(|(_, error)| error)?
                 }
-                _ => Ok(None),
-            },
-        };
-        let persona = match self.reading(read) {
-            Ok(persona) => persona,
-            Err((view, error)) => {
-                self.heal(view, &error).await;
-                self.reading(read).map_err(|(_, error)| error)?
+            };
+            match self.still(get.freshness, revision)? {
+                Still::Shown => {
+                    let persona = found?;
+                    let persona = (get.if_none_match != Some(persona.etag())).then_some(persona);
+                    return Ok(Got { revision, persona });
+                }
+                Still::Again(newer) => revision = newer,
             }
-        };
-        let Some(persona) = persona else { return Err(self.absent(&get).await) };
-        let persona = (get.if_none_match != Some(persona.etag())).then_some(persona);
-        Ok(Got { revision, persona })
+        }
     }
 
     /// Several personas at one revision, in the order asked for.
@@ -120,35 +146,9 @@ impl Registry {
         batch: BatchGet,
         size: fn(&Persona, View) -> usize,
     ) -> Result<(Revision, Vec<Persona>), Error> {
-        let revision = self.fresh(batch.freshness)?;
-        let found = self
-            .blocking(move |store| {
-                let BatchGet { namespace, names, view, .. } = &batch;
-                let (mut personas, mut missing, mut bytes, mut fit) = (Vec::new(), Vec::new(), 0, 0);
-                for name in names {
-                    match store.at(namespace, name, revision, *view)? {
-                        None => missing.push(name.clone()),
-                        Some(persona) => {
-                            bytes += size(&persona, *view);
-                            if bytes <= limits::RESPONSE_BYTES - RESPONSE_SLACK {
-                                fit += 1;
-                                personas.push(persona);
-                            } else {
-                                // What stands behind the first that does not fit does not count as fitting.
-                                bytes = limits::RESPONSE_BYTES;
-                            }
-                        }
-                    }
-                }
-                if !missing.is_empty() {
-                    let (namespace, count) = (namespace.clone(), missing.len());
-                    missing.truncate(limits::STATUS_MISSING_NAMES);
-                    return Ok(Err(Error::PersonasNotFound { namespace, count, names: missing }));
-                }
-                Ok(if fit < names.len() { Err(Error::BatchTooLarge { fit }) } else { Ok(personas) })
-            })
-            .await??;
-        Ok((revision, found))
+        let freshness = batch.freshness;
+        let batch = std::sync::Arc::new(batch);
+        self.at_one_revision(freshness, move |store, revision| find_all(store, &batch, revision, size)).await
     }
 
     /// A page of personas, by namespace and name. `size` tells how many bytes a persona takes in the answer.
@@ -159,77 +159,103 @@ impl Registry {
         list: List,
         size: fn(&Persona, View) -> usize,
     ) -> Result<Listing, Error> {
-        let head = self.fresh(list.freshness)?;
         let binding = list_binding(&list);
         let store_id = self.store_id();
         let token = match list.page_token.as_str() {
             "" => None,
             text => Some(PageToken::parse(text, store_id, binding)?),
         };
-        let revision = match &token {
-            Some(token) if token.revision > head => return Err(Error::RevisionInFuture { revision: head }),
-            Some(token) => token.revision,
-            None => head,
-        };
-        let selection = Selection { namespace: list.namespace.clone(), names: BTreeSet::new() };
-        self.blocking(move |store| {
-            let mut after = token.as_ref().map(|token| token.after.clone());
-            let (mut personas, mut bytes) = (Vec::new(), 0);
-            let from = after.as_ref().map(|(namespace, name)| (namespace, name));
-            // One more than the page holds tells whether there is a next one.
-            let listed = store.list(list.namespace.as_ref(), from, revision, list.page_size + 1)?;
-            let mut more = listed.len() > list.page_size;
-            for one in listed.iter().take(list.page_size) {
-                let row = store.row(&one.namespace, &one.name, one.revision, list.view)?;
-                let persona = row.ok_or_else(|| lost(&one.namespace, &one.name))?;
-                bytes += size(&persona, list.view);
-                if bytes > limits::PAGE_BYTES && !personas.is_empty() {
+        let freshness = self.at_token(list.freshness, token.as_ref().map(|token| token.revision))?;
+        let after = token.map(|token| token.after);
+        let list = std::sync::Arc::new(list);
+        let read = move |store: &Store, revision| {
+            let List { selection, page_size, view, .. } = &*list;
+            let (mut personas, mut bytes, mut more) = (Vec::<Persona>::new(), 0, false);
+            selection.walk(store, revision, *view, after.clone(), |persona| {
+                bytes += size(&persona, *view);
+                // One more than the page holds tells whether there is a next one.
+                if personas.len() >= *page_size || (bytes > limits::PAGE_BYTES && !personas.is_empty()) {
                     more = true;
-                    break;
+                    return Ok(false);
                 }
-                after = Some((one.namespace.clone(), one.name.clone()));
                 personas.push(persona);
-            }
-            let next = after.filter(|_| more).map(|after| PageToken { revision, after });
-            Ok(Listing {
-                revision,
-                personas,
-                resume_token: match &next {
-                    Some(_) => String::new(),
-                    None => ResumeToken { revision }.print(store_id, selection.binding()),
-                },
-                next_page_token: next.map(|token| token.print(store_id, binding)).unwrap_or_default(),
-            })
-        })
-        .await
+                Ok(true)
+            })?;
+            let last = personas.last().filter(|_| more);
+            let next = last.map(|last| {
+                let after = (last.namespace.clone(), last.name.clone());
+                PageToken { revision, after }.print(store_id, binding)
+            });
+            let resume_token = match &next {
+                Some(_) => String::new(),
+                None => ResumeToken { revision }.print(store_id, selection.binding()),
+            };
+            let next_page_token = next.unwrap_or_default();
+            Ok(Ok(Listing { revision, personas, next_page_token, resume_token }))
+        };
+        Ok(self.at_one_revision(freshness, read).await?.1)
     }
 
-    /// The revision to answer at, when it is as new as asked.
-    fn fresh(&self, freshness: Freshness) -> Result<Revision, Error> {
+    /// The revision to answer at, when it is as new as asked and not too old.
+    pub(super) fn fresh(&self, freshness: Freshness) -> Result<Revision, Error> {
         let head = self.head();
-        if let Some((store_id, min)) = freshness.min {
-            if store_id != self.store_id() {
-                return Err(Error::StoreMismatch { store_id: self.store_id() });
-            }
-            if min > head {
-                return Err(Error::RevisionInFuture { revision: head });
-            }
+        let Freshness { store_id, min, at } = freshness;
+        if store_id.is_some_and(|store_id| store_id != self.store_id()) {
+            return Err(Error::StoreMismatch { store_id: self.store_id() });
         }
-        Ok(head)
+        if min > head || at.is_some_and(|at| at > head) {
+            return Err(Error::RevisionInFuture { revision: head });
+        }
+        let floor = self.shared.floor();
+        match at {
+            Some(at) if at < floor => Err(Error::RevisionCompacted { floor }),
+            at => Ok(at.unwrap_or(head)),
+        }
     }
 
-    /// Why a persona is not there: the name, or only the version.
-    async fn absent(&self, get: &Get) -> Error {
-        let Get { namespace, name, version, .. } = get.clone();
-        let ever = self.reading(|store| store.head(&namespace, &name));
-        match (version, ever) {
-            (_, Err((_, error))) => error.into(),
-            (Some(version), Ok(Some(head))) => {
-                Error::VersionNotFound { namespace, name, version, last_version: head.last_version }
-            }
-            (_, Ok(head)) => {
-                let last_version = head.map(|head| head.last_version);
-                Error::PersonaNotFound { namespace, name, last_version }
+    /// The same request for a page that goes on with a listing of this revision.
+    pub(super) fn at_token(&self, freshness: Freshness, token: Option<Revision>) -> Result<Freshness, Error> {
+        self.fresh(freshness)?;
+        Ok(Freshness { at: token.or(freshness.at), ..freshness })
+    }
+
+    /// Whether what was read at a revision is what was there: the floor may have passed it meanwhile.
+    fn still(&self, freshness: Freshness, revision: Revision) -> Result<Still, Error> {
+        let floor = self.shared.floor();
+        match freshness.at {
+            _ if floor <= revision => Ok(Still::Shown),
+            Some(_) => Err(Error::RevisionCompacted { floor }),
+            None => Ok(Still::Again(self.head())),
+        }
+    }
+
+    /// What is missing below the floor was let go of, and is no damage.
+    fn undamaged<T>(
+        &self,
+        revision: Revision,
+        read: Result<Result<T, Error>, StoreError>,
+    ) -> Result<Result<T, Error>, StoreError> {
+        let floor = self.shared.floor();
+        match read {
+            Err(_) if floor > revision => Ok(Err(Error::RevisionCompacted { floor })),
+            read => read,
+        }
+    }
+
+    /// Runs a read of one revision where it may block, until the floor has not passed it meanwhile.
+    pub(super) async fn at_one_revision<T: Send + 'static>(
+        &self,
+        freshness: Freshness,
+        read: impl Fn(&Store, Revision) -> Result<Result<T, Error>, StoreError> + Clone + Send + 'static,
+    ) -> Result<(Revision, T), Error> {
+        let mut revision = self.fresh(freshness)?;
+        loop {
+            let (read, registry) = (read.clone(), self.clone());
+            let read = move |store: &Store| registry.undamaged(revision, read(store, revision));
+            let found = self.blocking(read).await;
+            match self.still(freshness, revision)? {
+                Still::Shown => return Ok((revision, found??)),
+                Still::Again(newer) => revision = newer,
             }
         }
     }
@@ -272,18 +298,29 @@ impl Registry {
     }
 }
 
-/// What a response holds besides personas, in bytes, generously.
-const RESPONSE_SLACK: usize = 4 * 1024;
+/// Whether an answer holds.
+enum Still {
+    Shown,
+    /// It must be read again, at this revision.
+    Again(Revision),
+}
 
 /// All fields of a listing but page_size and the token itself.
 fn list_binding(list: &List) -> Binding {
-    let min = list.freshness.min.map(|(store_id, min)| (store_id.0, min.0.to_be_bytes()));
-    let (store_id, min) = min.unwrap_or_default();
+    let Selection { namespace, filter, alias, names: _ } = &list.selection;
     Binding::of(&[
         b"list",
-        list.namespace.as_ref().map_or("-", Namespace::as_str).as_bytes(),
+        namespace.as_ref().map_or("-", Namespace::as_str).as_bytes(),
         &[u8::from(list.view == View::Full)],
-        &store_id,
-        &min,
+        &freshness_bytes(list.freshness),
+        filter.as_ref().map_or("", |filter| filter.text()).as_bytes(),
+        alias.as_ref().map_or("", Alias::as_str).as_bytes(),
     ])
+}
+
+/// What a token is bound to of the read options.
+pub(super) fn freshness_bytes(freshness: Freshness) -> Vec<u8> {
+    let Freshness { store_id, min, at } = freshness;
+    let store_id = store_id.map(|store_id| store_id.0).unwrap_or_default();
+    [&store_id[..], &min.0.to_be_bytes(), &at.unwrap_or_default().0.to_be_bytes()].concat()
 }

@@ -59,7 +59,7 @@ impl Ring {
 fn weight(commit: &Commit) -> usize {
     let changes = commit.changes.iter().map(|change| match change {
         Change::Put { persona, .. } => persona.content.len() + 1024,
-        Change::Delete(_) => 256,
+        Change::Delete(_) | Change::Alias(_) | Change::Purge(_) => 256,
     });
     changes.sum::<usize>() + 256
 }
@@ -78,6 +78,7 @@ mod tests {
             time: Timestamp(0),
             actor: Principal::anonymous(),
             message: String::new(),
+            aliases: Vec::new(),
         };
         Arc::new(Commit {
             sequence: Sequence(revision),
@@ -88,6 +89,7 @@ mod tests {
             changes: vec![Change::Delete(tombstone)],
             requests: Vec::new(),
             bases: Vec::new(),
+            floor: None,
         })
     }
 

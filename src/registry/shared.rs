@@ -1,5 +1,6 @@
 //! What readers, watchers and the committer share: the view, the head, the recent commits and the counters.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -9,7 +10,7 @@ use super::Options;
 use super::folders::Folders;
 use super::open::Counts;
 use super::ring::Ring;
-use crate::domain::{Clock, Revision, StoreId};
+use crate::domain::{Clock, Namespace, Revision, StoreId};
 use crate::store::Store;
 
 /// Whether writes are taken.
@@ -42,7 +43,9 @@ pub(super) struct Shared {
     state: Mutex<(WriteState, String)>,
     personas: AtomicU64,
     versions: AtomicU64,
-    namespaces: AtomicU64,
+    namespaces: RwLock<Arc<BTreeMap<Namespace, u64>>>,
+    floor: AtomicU64,
+    pruning: AtomicU64,
 }
 
 impl Shared {
@@ -58,7 +61,9 @@ impl Shared {
             state: Mutex::new((WriteState::Writable, String::new())),
             personas: AtomicU64::new(0),
             versions: AtomicU64::new(0),
-            namespaces: AtomicU64::new(0),
+            namespaces: RwLock::default(),
+            floor: AtomicU64::new(0),
+            pruning: AtomicU64::new(0),
             options,
         }
     }
@@ -105,13 +110,42 @@ impl Shared {
 
     pub(super) fn publish_counts(&self, counts: &Counts) {
         self.personas.store(counts.personas, Ordering::Relaxed);
-        self.versions.store(counts.versions, Ordering::Relaxed);
-        self.namespaces.store(counts.namespaces.len() as u64, Ordering::Relaxed);
+        self.versions.store(counts.kept.versions, Ordering::Relaxed);
+        if *self.namespaces() != counts.namespaces {
+            let namespaces = Arc::new(counts.namespaces.clone());
+            *self.namespaces.write().unwrap_or_else(PoisonError::into_inner) = namespaces;
+        }
+    }
+
+    /// Live personas of each namespace that has any.
+    pub(super) fn namespaces(&self) -> Arc<BTreeMap<Namespace, u64>> {
+        Arc::clone(&self.namespaces.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Namespaces, personas, versions.
     pub(super) fn counts(&self) -> (u64, u64, u64) {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        (load(&self.namespaces), load(&self.personas), load(&self.versions))
+        (self.namespaces().len() as u64, load(&self.personas), load(&self.versions))
+    }
+
+    /// The oldest revision that can be read as of.
+    pub(super) fn floor(&self) -> Revision {
+        Revision(self.floor.load(Ordering::Acquire))
+    }
+
+    /// The floor up to which things are going or gone. It follows the floor after a while, so that a stream that is just
+    /// behind gets by.
+    pub(super) fn pruning(&self) -> Revision {
+        Revision(self.pruning.load(Ordering::Acquire))
+    }
+
+    /// Called before anything below it goes.
+    pub(super) fn raise_pruning(&self, floor: Revision) {
+        self.pruning.fetch_max(floor.0, Ordering::AcqRel);
+    }
+
+    /// Published before anything below it goes.
+    pub(super) fn raise_floor(&self, floor: Revision) {
+        self.floor.fetch_max(floor.0, Ordering::AcqRel);
     }
 }

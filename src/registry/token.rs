@@ -9,6 +9,7 @@ use crate::domain::{Digest, Name, Namespace, Revision, StoreId};
 const FORMAT: u8 = 1;
 const PAGE: u8 = b'p';
 const FILE: u8 = b'f';
+const PLACE: u8 = b'o';
 const RESUME: u8 = b'r';
 const BINDING_BYTES: usize = 16;
 
@@ -79,6 +80,29 @@ impl FileToken {
     }
 }
 
+/// Where the next page of another listing begins: behind this place, in words of the listing's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PlaceToken {
+    /// The revision that the listing shows.
+    pub revision: Revision,
+    pub place: String,
+}
+
+impl PlaceToken {
+    pub(super) fn print(&self, store_id: StoreId, binding: Binding) -> String {
+        print(PLACE, store_id, binding, self.revision, &self.place)
+    }
+
+    /// Reads a token of this store and this listing; none where there is none.
+    pub(super) fn parse(text: &str, store_id: StoreId, binding: Binding) -> Result<Option<Self>, Error> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let Token { revision, rest, .. } = parse_page(text, PLACE, store_id, binding)?;
+        Ok(Some(Self { revision, place: rest }))
+    }
+}
+
 fn parse_page(text: &str, kind: u8, store_id: StoreId, binding: Binding) -> Result<Token, Error> {
     let token = parse(text, kind).map_err(Error::PageTokenInvalid)?;
     if token.store_id != store_id {
@@ -112,7 +136,7 @@ impl ResumeToken {
         }
         if token.binding != binding {
             return Err(Error::ResumeTokenInvalid(
-                "belongs to another selection: namespace and names must be as they were",
+                "belongs to another selection: namespace, names, filter and alias must be as they were",
             ));
         }
         Ok(Self { revision: token.revision })

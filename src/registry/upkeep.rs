@@ -121,6 +121,7 @@ impl Committer {
                 }
             }
         }
+        self.look_after_floor();
         self.start_checkpoint();
     }
 

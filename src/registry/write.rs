@@ -3,79 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
 use super::committer::Command;
-use super::error::{Rejected, Violation};
-use super::proposal::{Action, Answer, Draft, Idempotent, Import, ImportOutcome, Proposal, Written};
+use super::examine::{Examined, Validate, draft_of, examined};
+use super::proposal::{
+    Action, AliasTarget, Answer, Idempotent, Import, ImportOutcome, Operation, Proposal, Written,
+};
 use super::{Error, Registry};
 use crate::diagnostic::Diagnostic;
-use crate::document::{Document, Input};
 use crate::domain::{
-    Caller, Dialect, Digest, Etag, Method, Name, Namespace, Profile, RequestKey, Revision, SourceBase,
-    SourceId, limits,
+    Alias, Caller, Dialect, Digest, Etag, Method, Name, Namespace, Profile, RequestKey, Revision, SourceBase,
+    SourceId, Version, WriteOutcome, limits,
 };
-use crate::validate;
-
-/// Documents above this are read on a thread that may block, in bytes: below it reading costs less than moving.
-const INLINE_BYTES: usize = 16 * 1024;
-
-/// A document to be judged.
-#[derive(Debug, Clone, Default)]
-pub struct Validate {
-    /// The document.
-    pub content: Bytes,
-    /// Where it lies, `/`-separated.
-    pub path: Option<String>,
-    /// The kind of file; none: found.
-    pub dialect: Option<Dialect>,
-    /// How strictly; none: inferred.
-    pub profile: Option<Profile>,
-    /// The name that it would be put under; none: the document's.
-    pub name: Option<Name>,
-}
-
-/// What was found.
-#[derive(Debug)]
-pub struct Examined {
-    /// What was read.
-    pub document: Document,
-    /// Findings in document order.
-    pub diagnostics: Vec<Diagnostic>,
-    /// The name that it would be put under.
-    pub name: Option<Name>,
-}
-
-impl Examined {
-    /// Whether it may be stored: nothing blocks, and it has a name.
-    #[must_use]
-    pub fn is_storable(&self) -> bool {
-        self.name.is_some() && !self.diagnostics.iter().any(Diagnostic::blocks_storing)
-    }
-}
-
-/// Reads and judges a document: the one function behind putting, importing and validating.
-pub fn examine(request: &Validate) -> Result<Examined, Error> {
-    let input = Input {
-        content: &request.content,
-        path: request.path.as_deref(),
-        dialect: request.dialect,
-        profile: request.profile,
-    };
-    let validate::Judged { document, diagnostics } = validate::judge(&input);
-    if let (Some(asked), Some(found)) = (&request.name, &document.name)
-        && asked != found
-    {
-        let description = format!(
-            "the request says {asked}, and the document's name is {found}; leave one out or make them equal"
-        );
-        return Err(Error::NameInvalid(Violation::new("name", description)));
-    }
-    let name = request.name.clone().or_else(|| document.name.clone());
-    Ok(Examined { document, diagnostics, name })
-}
 
 /// A put.
 #[derive(Debug, Clone, Default)]
@@ -109,7 +50,9 @@ pub struct PutDone {
 #[derive(Debug)]
 pub struct WriteDone {
     /// The outcome.
-    pub written: Written,
+    pub outcome: WriteOutcome,
+    /// It is the outcome of an earlier request with this id.
+    pub replayed: bool,
     /// The registry's revision when it was answered.
     pub head: Revision,
 }
@@ -123,6 +66,51 @@ pub struct Delete {
     pub name: Name,
     /// Delete only if this is the current etag.
     pub etag: Option<Etag>,
+    /// Why it goes.
+    pub message: String,
+    /// The client's idempotency key.
+    pub request_id: Option<String>,
+    /// Decide, and change nothing.
+    pub validate_only: bool,
+}
+
+/// Points an alias at a version.
+#[derive(Debug, Clone)]
+pub struct SetAlias {
+    /// Which alias.
+    pub target: AliasTarget,
+    /// The version that it is to name.
+    pub version: Version,
+    /// What the move is about.
+    pub message: String,
+    /// The client's idempotency key.
+    pub request_id: Option<String>,
+    /// Decide, and change nothing.
+    pub validate_only: bool,
+}
+
+/// Removes an alias.
+#[derive(Debug, Clone)]
+pub struct DeleteAlias {
+    /// Which alias.
+    pub target: AliasTarget,
+    /// Why it goes.
+    pub message: String,
+    /// The client's idempotency key.
+    pub request_id: Option<String>,
+    /// Decide, and change nothing.
+    pub validate_only: bool,
+}
+
+/// Removes the bytes of a version for good.
+#[derive(Debug, Clone)]
+pub struct Purge {
+    /// Where it is.
+    pub namespace: Namespace,
+    /// The persona.
+    pub name: Name,
+    /// The version.
+    pub version: Version,
     /// Why it goes.
     pub message: String,
     /// The client's idempotency key.
@@ -148,7 +136,8 @@ impl Registry {
         let request = idempotent(caller, Method::Put, put.request_id.as_ref(), || put_payload(&put));
         let content = put.document.content.clone();
         let examined = examined(put.document).await;
-        if let Some(done) = self.replayed(request.as_ref())? {
+        if let Some((written, head)) = self.replayed(request.as_ref())? {
+            let done = one_done(written, head)?;
             // What was taken once is not judged again: rules may have become stricter since.
             let diagnostics = examined.map(|it| it.diagnostics).unwrap_or_default();
             let diagnostics = diagnostics.into_iter().filter(|found| !found.blocks_storing()).collect();
@@ -156,7 +145,7 @@ impl Registry {
         }
         let (draft, diagnostics) = draft_of(content, examined?)?;
         let Put { namespace, etag, create_only, message, validate_only, .. } = put;
-        let action = Action::Put { namespace, draft: Arc::new(draft), etag, create_only };
+        let action = single(Operation::Put { namespace, draft: Arc::new(draft), etag, create_only });
         let proposal = Proposal { caller: caller.clone(), request, validate_only, message, action };
         Ok(PutDone { done: self.write(proposal).await?, diagnostics })
     }
@@ -167,8 +156,53 @@ impl Registry {
         let request =
             idempotent(caller, Method::Delete, delete.request_id.as_ref(), || delete_payload(&delete));
         let Delete { namespace, name, etag, message, validate_only, .. } = delete;
-        let action = Action::Delete { namespace, name, etag };
+        let action = single(Operation::Delete { namespace, name, etag });
         self.write(Proposal { caller: caller.clone(), request, validate_only, message, action }).await
+    }
+
+    /// Points an alias at a version.
+    #[tracing::instrument(level = "debug", skip_all, fields(namespace = %set.target.namespace, name = %set.target.name, alias = %set.target.alias), err(level = "debug"))]
+    pub async fn set_alias(&self, caller: &Caller, set: SetAlias) -> Result<WriteDone, Error> {
+        check_alias(&set.target.alias)?;
+        let payload = || alias_payload(&set.target, Some(set.version), &set.message);
+        let request = idempotent(caller, Method::SetAlias, set.request_id.as_ref(), payload);
+        let SetAlias { target, version, message, validate_only, .. } = set;
+        let action = single(Operation::SetAlias(target, version));
+        self.write(Proposal { caller: caller.clone(), request, validate_only, message, action }).await
+    }
+
+    /// Removes an alias.
+    #[tracing::instrument(level = "debug", skip_all, fields(namespace = %delete.target.namespace, name = %delete.target.name, alias = %delete.target.alias), err(level = "debug"))]
+    pub async fn delete_alias(&self, caller: &Caller, delete: DeleteAlias) -> Result<WriteDone, Error> {
+        check_alias(&delete.target.alias)?;
+        let payload = || alias_payload(&delete.target, None, &delete.message);
+        let request = idempotent(caller, Method::DeleteAlias, delete.request_id.as_ref(), payload);
+        let DeleteAlias { target, message, validate_only, .. } = delete;
+        let action = single(Operation::DeleteAlias(target));
+        self.write(Proposal { caller: caller.clone(), request, validate_only, message, action }).await
+    }
+
+    /// Removes the bytes of a version for good.
+    #[tracing::instrument(level = "debug", skip_all, fields(namespace = %purge.namespace, name = %purge.name, version = %purge.version), err(level = "debug"))]
+    pub async fn purge(&self, caller: &Caller, purge: Purge) -> Result<WriteDone, Error> {
+        let payload = || purge_payload(&purge);
+        let request = idempotent(caller, Method::Purge, purge.request_id.as_ref(), payload);
+        let Purge { namespace, name, version, message, validate_only, .. } = purge;
+        let action = single(Operation::Purge { namespace, name, version });
+        self.write(Proposal { caller: caller.clone(), request, validate_only, message, action }).await
+    }
+
+    /// Raises the floor; answers what it is then. It never falls.
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
+    pub async fn compact(&self, caller: &Caller, floor: Option<Revision>) -> Result<Revision, Error> {
+        let action = Action::Compact(floor.unwrap_or_else(|| self.head()));
+        let caller = caller.clone();
+        let proposal =
+            Proposal { caller, request: None, validate_only: false, message: String::new(), action };
+        match self.propose(proposal).await? {
+            (Answer::Compacted(floor), _) => Ok(floor),
+            _ => Err(wrong_answer()),
+        }
     }
 
     /// Takes in what a folder brings, as one commit. One outcome a file, in order, then one for each name whose
@@ -180,7 +214,7 @@ impl Registry {
             Proposal { caller, request: None, validate_only: false, message: String::new(), action };
         match self.propose(proposal).await? {
             (Answer::Imported(outcomes), _) => Ok(outcomes),
-            (Answer::Written(_), _) => Err(wrong_answer()),
+            _ => Err(wrong_answer()),
         }
     }
 
@@ -208,26 +242,33 @@ impl Registry {
     }
 
     async fn write(&self, proposal: Proposal) -> Result<WriteDone, Error> {
+        let (written, head) = self.write_all(proposal).await?;
+        one_done(written, head)
+    }
+
+    pub(super) async fn write_all(&self, proposal: Proposal) -> Result<(Written, Revision), Error> {
         match self.propose(proposal).await? {
-            (Answer::Written(written), head) => Ok(WriteDone { written, head }),
-            (Answer::Imported(_), _) => Err(wrong_answer()),
+            (Answer::Written(written), head) => Ok((written, head)),
+            _ => Err(wrong_answer()),
         }
     }
 
-    /// The recorded outcome of a put that comes again. The committer looks too, for one that is still being decided.
-    fn replayed(&self, request: Option<&Idempotent>) -> Result<Option<WriteDone>, Error> {
+    /// The recorded outcomes of a write that comes again. The committer looks too, for one that is still being decided.
+    pub(super) fn replayed(
+        &self,
+        request: Option<&Idempotent>,
+    ) -> Result<Option<(Written, Revision)>, Error> {
         let Some(request) = request else { return Ok(None) };
         // A damaged view is the committer's to mend, when the write gets there.
         let Ok(Some(record)) = self.shared.view().store.request(&request.key) else { return Ok(None) };
-        if record.outcome.revision > self.head() {
+        if record.revision() > self.head() {
             // Still being shown: the committer answers once it is.
             return Ok(None);
         }
         if record.payload != request.payload {
             return Err(Error::RequestIdReused { request_id: request.id.clone() });
         }
-        let written = Written { outcome: record.outcome, replayed: true };
-        Ok(Some(WriteDone { written, head: self.head() }))
+        Ok(Some((Written { outcomes: record.outcomes, replayed: true }, self.head())))
     }
 
     async fn propose(&self, proposal: Proposal) -> Result<(Answer, Revision), Error> {
@@ -253,35 +294,30 @@ impl Registry {
     }
 }
 
-/// The draft of a document that may be stored, with the findings that do not keep it from that.
-pub fn draft_of(content: Bytes, examined: Examined) -> Result<(Draft, Vec<Diagnostic>), Error> {
-    let Examined { document, diagnostics, name } = examined;
-    if diagnostics.iter().any(Diagnostic::blocks_storing) {
-        return Err(Error::PersonaInvalid(Box::new(Rejected { diagnostics, content })));
-    }
-    let Some(name) = name else {
-        let description = "neither the request nor the document names the persona; give one of them a name";
-        return Err(Error::NameInvalid(Violation::new("name", description)));
-    };
-    // A copy of its own: the request's buffer is larger, and would be kept for as long as the document is.
-    let content = Bytes::copy_from_slice(&content);
-    let digest = Digest::of(&content);
-    Ok((Draft { name, derived: document.derived, digest, content }, diagnostics))
+fn single(operation: Operation) -> Action {
+    Action::Write { operations: vec![operation], is_batch: false }
 }
 
-async fn examined(request: Validate) -> Result<Examined, Error> {
-    if request.content.len() <= INLINE_BYTES {
-        return examine(&request);
+fn one_done(written: Written, head: Revision) -> Result<WriteDone, Error> {
+    let replayed = written.replayed;
+    let outcome = written.outcomes.into_iter().next().ok_or_else(wrong_answer)?;
+    Ok(WriteDone { outcome, replayed, head })
+}
+
+/// `latest` is nobody's to set.
+pub(super) fn check_alias(alias: &Alias) -> Result<(), Error> {
+    if alias.as_str() == Alias::LATEST {
+        let description = "latest is automatic: it always names the newest version; choose another word";
+        return Err(Error::argument("alias", description));
     }
-    let work = tokio::task::spawn_blocking(move || examine(&request));
-    work.await.map_err(|error| Error::Internal(format!("reading the document failed: {error}")))?
+    Ok(())
 }
 
 fn wrong_answer() -> Error {
     Error::Internal("the committer answered another question".to_owned())
 }
 
-fn idempotent(
+pub(super) fn idempotent(
     caller: &Caller,
     method: Method,
     id: Option<&String>,
@@ -318,6 +354,28 @@ fn delete_payload(delete: &Delete) -> Digest {
     ])
 }
 
-fn etag_text(etag: Option<&Etag>) -> String {
+fn alias_payload(target: &AliasTarget, version: Option<Version>, message: &str) -> Digest {
+    let AliasTarget { namespace, name, alias, expected } = target;
+    Digest::of_parts(&[
+        namespace.as_str().as_bytes(),
+        name.as_str().as_bytes(),
+        alias.as_str().as_bytes(),
+        &version.map_or(0, |version| version.0).to_be_bytes(),
+        expected.map(|version| version.to_string()).unwrap_or_default().as_bytes(),
+        message.as_bytes(),
+    ])
+}
+
+fn purge_payload(purge: &Purge) -> Digest {
+    let Purge { namespace, name, version, message, request_id: _, validate_only: _ } = purge;
+    Digest::of_parts(&[
+        namespace.as_str().as_bytes(),
+        name.as_str().as_bytes(),
+        &version.0.to_be_bytes(),
+        message.as_bytes(),
+    ])
+}
+
+pub(super) fn etag_text(etag: Option<&Etag>) -> String {
     etag.map(Etag::to_string).unwrap_or_default()
 }

@@ -1,6 +1,14 @@
 //! The keys of every table. Names hold no NUL, so a NUL ends each part and order is (namespace, name) bytewise.
 
-use crate::domain::{Name, Namespace, RequestKey, Revision, SourceId, Timestamp, Version};
+use crate::domain::{Alias, Name, Namespace, RequestKey, Revision, SourceId, Timestamp, Version};
+use crate::filter::Term;
+
+/// In `Meta`: how far the view is.
+pub(super) const APPLIED: &[u8] = b"applied";
+/// In `Meta`: the floor.
+pub(super) const FLOOR: &[u8] = b"floor";
+/// In `Meta`: bytes of a purged version may still stand somewhere on disk.
+pub(super) const UNPURGED: &[u8] = b"unpurged";
 
 /// `namespace 00 name`: the key of a head, and what all keys of the persona begin with.
 pub(super) fn persona(namespace: &Namespace, name: &Name) -> Vec<u8> {
@@ -40,6 +48,28 @@ pub(super) fn version(namespace: &Namespace, name: &Name, version: Version) -> V
 fn numbered(mut key: Vec<u8>, number: u64) -> Vec<u8> {
     key.push(0);
     key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// `namespace 00 name 00 alias 00 revision(8)`: where an alias was moved to.
+pub(super) fn alias(namespace: &Namespace, name: &Name, alias: &Alias, revision: Revision) -> Vec<u8> {
+    let mut key = persona(namespace, name);
+    key.push(0);
+    key.extend_from_slice(alias.as_str().as_bytes());
+    numbered(key, revision.0)
+}
+
+/// `term namespace 00 name 00 revision(8)`: a version that has a term, or a revision that gave it one.
+pub(super) fn index(term: &Term, namespace: &Namespace, name: &Name, revision: Revision) -> Vec<u8> {
+    let mut key = term.as_bytes().to_vec();
+    key.extend_from_slice(&row(namespace, name, revision));
+    key
+}
+
+/// `namespace 00 name 00`: what the keys of all rows, versions and aliases of a persona begin with.
+pub(super) fn of_persona(namespace: &Namespace, name: &Name) -> Vec<u8> {
+    let mut key = persona(namespace, name);
+    key.push(0);
     key
 }
 
@@ -91,6 +121,13 @@ pub(super) fn parse_persona(key: &[u8]) -> Option<(Namespace, Name)> {
     let text = std::str::from_utf8(key).ok()?;
     let (namespace, name) = text.split_once('\0')?;
     Some((namespace.parse().ok()?, name.parse().ok()?))
+}
+
+/// Namespace, name and number of a row's or a version's key.
+pub(super) fn parse_numbered(key: &[u8]) -> Option<(Namespace, Name, u64)> {
+    let (persona, number) = key.split_last_chunk::<8>()?;
+    let (namespace, name) = parse_persona(persona.strip_suffix(&[0])?)?;
+    Some((namespace, name, u64::from_be_bytes(*number)))
 }
 
 /// Folder, namespace and name of a base's key. A folder's identity may hold anything but NUL.

@@ -2,6 +2,8 @@
 //!
 //! A step is recorded after it is done. A crash in between runs it again, which its idempotence makes harmless.
 
+mod history;
+
 use std::ops::Bound::Unbounded;
 
 use super::sled::{Table, Write};
@@ -10,15 +12,18 @@ use crate::domain::{Brought, Digest, Origin, Persona, SourceBase, Version, View}
 use crate::record;
 
 /// The schema that this program writes.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// The steps known to this program, in order; the first leads from schema 1 to 2.
-pub const STEPS: &[Step] = &[Step {
-    to: 2,
-    name: "bases say which file brought them",
-    up: bases_as_records,
-    down: bases_as_digests,
-}];
+pub const STEPS: &[Step] = &[
+    Step { to: 2, name: "bases say which file brought them", up: bases_as_records, down: bases_as_digests },
+    Step {
+        to: 3,
+        name: "documents are compressed, personas indexed",
+        up: history::pack,
+        down: history::unpack,
+    },
+];
 
 const KEY: &[u8] = b"schema";
 

@@ -3,8 +3,12 @@
 
 mod apply;
 mod dir;
+mod document;
+mod history;
+mod index;
 mod keys;
 pub mod migrate;
+mod prune;
 mod read;
 mod rows;
 mod sled;
@@ -13,8 +17,10 @@ mod verify;
 use std::path::{Path, PathBuf};
 
 pub use dir::{Checkpoint, DataDir, DirError};
-pub use read::{Listed, LogChange, LogEntry, LogKind};
+pub use history::{Entry, VersionState};
+pub use read::{LogChange, LogEntry, LogKind};
 pub use rows::Head;
+pub use verify::Totals;
 
 use crate::domain::{Sequence, StoreId};
 use crate::record::DecodeError;

@@ -5,25 +5,15 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use bytes::Bytes;
 use prost::Message;
 
+use super::document::unpack;
 use super::rows::{self, AppliedRow, HeadRow, LogRow, Row, RowKind};
 use super::sled::Table;
 use super::{Applied, Head, Store, StoreError, keys};
 use crate::domain::{
-    Brought, Name, Namespace, Persona, RequestKey, RequestRecord, Revision, SourceBase, SourceId, Timestamp,
-    Version, View,
+    Alias, Brought, Name, Namespace, Persona, RequestKey, RequestRecord, Revision, SourceBase, SourceId,
+    Timestamp, Version, View,
 };
 use crate::record;
-
-/// One persona of a listing, as it was at the revision asked for.
-#[derive(Debug, Clone)]
-pub struct Listed {
-    /// The set it belongs to.
-    pub namespace: Namespace,
-    /// Its identity there.
-    pub name: Name,
-    /// Revision of the row to read.
-    pub revision: Revision,
-}
 
 /// One revision of the change log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +35,11 @@ pub struct LogChange {
     pub name: Name,
     /// What happened.
     pub kind: LogKind,
-    /// The version made, or of a deletion the last there was.
+    /// The version made, of a deletion the last there was; of a moved alias the one that it names now, 0 where it was
+    /// removed; of a purge the version purged.
     pub version: Version,
+    /// The alias that was moved.
+    pub alias: Option<Alias>,
 }
 
 /// What happened to a persona.
@@ -56,14 +49,26 @@ pub enum LogKind {
     Created,
     /// A version of a live persona.
     Updated,
-    /// A deletion.
+    /// A deletion, of its aliases too.
     Deleted,
+    /// An alias was moved or removed: what is live stays.
+    Aliased,
+    /// The bytes of a version were purged: what is live stays, and what aliases name.
+    Purged,
+}
+
+impl LogKind {
+    /// Whether the live persona is another one after it.
+    #[must_use]
+    pub const fn is_of_persona(self) -> bool {
+        matches!(self, Self::Created | Self::Updated | Self::Deleted)
+    }
 }
 
 impl Store {
     /// How far the view is; none when it is empty.
     pub fn applied(&self) -> Result<Option<Applied>, StoreError> {
-        let key = b"applied";
+        let key = keys::APPLIED;
         self.tables.get(Table::Meta, key)?.map(|value| AppliedRow::read(key, &value)).transpose()
     }
 
@@ -73,57 +78,24 @@ impl Store {
         self.tables.get(Table::Heads, &key)?.map(|value| HeadRow::read(&key, &value)).transpose()
     }
 
-    /// Walks all heads in order of (namespace, name).
-    pub fn heads(
+    /// Revision of the row that was live at a revision, of a name whose head is known.
+    pub(super) fn live_row_of(
         &self,
-        mut each: impl FnMut(Namespace, Name, Head) -> Result<bool, StoreError>,
-    ) -> Result<(), StoreError> {
-        self.tables.walk(Table::Heads, Unbounded, Unbounded, |key, value| {
-            let (namespace, name) =
-                keys::parse_persona(key).ok_or_else(|| StoreError::damaged(key, "no persona's key"))?;
-            each(namespace, name, HeadRow::read(key, &value)?)
-        })
-    }
-
-    /// The persona as it was at a revision; none when there was none or it was deleted.
-    pub fn at(
-        &self,
-        namespace: &Namespace,
-        name: &Name,
-        at: Revision,
-        view: View,
-    ) -> Result<Option<Persona>, StoreError> {
-        let Some(revision) = self.live_row(namespace, name, at)? else { return Ok(None) };
-        let missing = || StoreError::damaged(&keys::row(namespace, name, revision), "the row is not there");
-        self.row(namespace, name, revision, view)?.ok_or_else(missing).map(Some)
-    }
-
-    /// Revision of the row that was live at a revision.
-    fn live_row(
-        &self,
+        head: &Head,
         namespace: &Namespace,
         name: &Name,
         at: Revision,
     ) -> Result<Option<Revision>, StoreError> {
-        let Some(head) = self.head(namespace, name)? else { return Ok(None) };
         if head.revision <= at {
             return Ok(head.live.is_some().then_some(head.revision));
         }
-        self.older_live_row(namespace, name, at)
-    }
-
-    fn older_live_row(
-        &self,
-        namespace: &Namespace,
-        name: &Name,
-        at: Revision,
-    ) -> Result<Option<Revision>, StoreError> {
         let (from, to) = (keys::row(namespace, name, Revision(0)), keys::row(namespace, name, at));
-        let Some(value) = self.tables.last(Table::Rows, &from, &to)? else { return Ok(None) };
-        match decode_row(&to, &value)? {
-            RowKind::Put(meta) => {
-                let persona = record::decode_persona_meta(&meta, Bytes::new());
-                Ok(Some(persona.map_err(StoreError::record(&to))?.revision))
+        let Some((key, value)) = self.tables.last(Table::Rows, &from, &to)? else { return Ok(None) };
+        match decode_row(&key, &value)? {
+            RowKind::Put(_) => {
+                let place = keys::parse_numbered(&key);
+                let (_, _, revision) = place.ok_or_else(|| StoreError::damaged(&key, "no row's key"))?;
+                Ok(Some(Revision(revision)))
             }
             RowKind::Delete(_) => Ok(None),
         }
@@ -140,77 +112,18 @@ impl Store {
         let key = keys::row(namespace, name, revision);
         let Some(value) = self.tables.get(Table::Rows, &key)? else { return Ok(None) };
         let RowKind::Put(meta) = decode_row(&key, &value)? else { return Ok(None) };
-        let content = if view == View::Full {
+        let mut persona =
+            record::decode_persona_meta(&meta, Bytes::new()).map_err(StoreError::record(&key))?;
+        if view == View::Full && !persona.purged {
             let missing = || StoreError::damaged(&key, "the document is not there");
-            self.tables
-                .get(Table::Contents, &keys::content(namespace, name, revision))?
-                .ok_or_else(missing)?
-        } else {
-            Bytes::new()
-        };
-        record::decode_persona_meta(&meta, content).map(Some).map_err(StoreError::record(&key))
-    }
-
-    /// The revision that made a version, when there is such a version.
-    pub fn version(
-        &self,
-        namespace: &Namespace,
-        name: &Name,
-        version: Version,
-    ) -> Result<Option<Revision>, StoreError> {
-        let Some(head) = self.head(namespace, name)? else { return Ok(None) };
-        if version > head.last_version || version.0 == 0 {
-            return Ok(None);
+            let key = keys::content(namespace, name, revision);
+            persona.content = unpack(&key, self.tables.get(Table::Documents, &key)?.ok_or_else(missing)?)?;
         }
-        // A head is written after the versions that it counts.
-        let key = keys::version(namespace, name, version);
-        match self.tables.get(Table::Versions, &key)? {
-            Some(value) => rows::revision(&key, &value).map(Some),
-            None => Err(StoreError::damaged(&key, "the version is not there")),
-        }
-    }
-
-    /// Up to `limit` personas that were live at a revision, in order, behind `after`; the names alone.
-    /// Fewer than `limit` means that there are no more.
-    pub fn list(
-        &self,
-        namespace: Option<&Namespace>,
-        after: Option<(&Namespace, &Name)>,
-        at: Revision,
-        limit: usize,
-    ) -> Result<Vec<Listed>, StoreError> {
-        let prefix = namespace.map(keys::namespace);
-        let after = after.map(|(namespace, name)| keys::persona(namespace, name));
-        let from = match (&after, &prefix) {
-            (Some(after), _) => Excluded(after.as_slice()),
-            (None, Some(prefix)) => Included(prefix.as_slice()),
-            (None, None) => Unbounded,
-        };
-        let end = prefix.as_deref().and_then(keys::successor);
-        let to = end.as_deref().map_or(Unbounded, Excluded);
-        let mut listed = Vec::new();
-        if limit == 0 {
-            return Ok(listed);
-        }
-        self.tables.walk(Table::Heads, from, to, |key, value| {
-            let (namespace, name) =
-                keys::parse_persona(key).ok_or_else(|| StoreError::damaged(key, "no persona's key"))?;
-            let head = HeadRow::read(key, &value)?;
-            let revision = if head.revision <= at {
-                head.live.is_some().then_some(head.revision)
-            } else {
-                self.older_live_row(&namespace, &name, at)?
-            };
-            if let Some(revision) = revision {
-                listed.push(Listed { namespace, name, revision });
-            }
-            Ok(listed.len() < limit)
-        })?;
-        Ok(listed)
+        Ok(Some(persona))
     }
 
     /// Walks the entries of the change log after `after` and up to `to`, in order, for as long as `each` says so.
-    /// Every revision has one: a missing entry is damage.
+    /// Every revision above the floor has one: a missing entry is damage.
     pub fn log(
         &self,
         after: Revision,
@@ -276,7 +189,7 @@ impl Store {
     }
 }
 
-fn decode_row(key: &[u8], value: &[u8]) -> Result<RowKind, StoreError> {
+pub(super) fn decode_row(key: &[u8], value: &[u8]) -> Result<RowKind, StoreError> {
     let row = Row::decode(value).map_err(|error| StoreError::damaged(key, error))?;
     row.kind.ok_or_else(|| StoreError::damaged(key, "a row of no kind"))
 }
@@ -289,9 +202,15 @@ pub(super) fn log_entry(key: &[u8], value: &[u8]) -> Result<LogEntry, StoreError
             1 => LogKind::Created,
             2 => LogKind::Updated,
             3 => LogKind::Deleted,
+            4 => LogKind::Aliased,
+            5 => LogKind::Purged,
             other => return Err(StoreError::damaged(key, format!("a change of kind {other}"))),
         };
-        Ok(LogChange { namespace, name, kind, version: Version(change.version) })
+        let alias = match change.alias.as_str() {
+            "" => None,
+            alias => Some(alias.parse().map_err(|error| StoreError::damaged(key, error))?),
+        };
+        Ok(LogChange { namespace, name, kind, version: Version(change.version), alias })
     });
     let changes = changes.collect::<Result<_, _>>()?;
     Ok(LogEntry { revision: rows::revision(key, key)?, time: rows::time(&row), changes })

@@ -1,14 +1,18 @@
 //! The values of every table: private protobuf structs, drawn field by field in `docs/storage.md`. Values of `Requests`
 //! and `Bases` are the records of `record`; those of `Expiry` are empty.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use prost::Message;
 
 use super::{Applied, StoreError};
-use crate::domain::{Digest, Etag, Name, Namespace, Revision, Sequence, StoreId, Timestamp, Version};
+use crate::domain::{
+    Alias, Change, Digest, Etag, Name, Namespace, Revision, Sequence, StoreId, Timestamp, Version,
+};
 
 /// The newest state of a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Head {
     /// Revision of its newest row.
     pub revision: Revision,
@@ -16,6 +20,10 @@ pub struct Head {
     pub last_version: Version,
     /// Digest and dialect word of the live document; none when deleted.
     pub live: Option<(Digest, String)>,
+    /// Its aliases: the version that each names, and the revision that pointed it there.
+    pub aliases: BTreeMap<Alias, (Version, Revision)>,
+    /// The newest revision that moved or removed an alias of it.
+    pub alias_revision: Revision,
 }
 
 impl Head {
@@ -29,6 +37,32 @@ impl Head {
     #[must_use]
     pub fn etag(&self) -> Option<Etag> {
         self.live.as_ref().map(|(digest, _)| Etag::new(self.last_version, digest))
+    }
+
+    /// The state after a change to the name. Applied again over a newer state, all changes since end where they did.
+    #[must_use]
+    pub fn after(self, change: &Change, revision: Revision) -> Self {
+        match change {
+            Change::Put { persona, .. } => {
+                let live = Some((persona.digest, persona.derived.dialect.to_string()));
+                Self { revision, last_version: persona.version, live, ..self }
+            }
+            Change::Delete(tombstone) => {
+                let last_version = tombstone.last_version;
+                let alias_revision =
+                    if tombstone.aliases.is_empty() { self.alias_revision } else { revision };
+                Self { revision, last_version, live: None, aliases: BTreeMap::new(), alias_revision }
+            }
+            Change::Alias(moved) => {
+                let mut aliases = self.aliases;
+                match moved.version {
+                    Some(version) => aliases.insert(moved.alias.clone(), (version, revision)),
+                    None => aliases.remove(&moved.alias),
+                };
+                Self { aliases, alias_revision: revision, ..self }
+            }
+            Change::Purge(_) => self,
+        }
     }
 }
 
@@ -44,6 +78,21 @@ pub(super) struct HeadRow {
     digest: Vec<u8>,
     #[prost(string, tag = "4")]
     dialect: String,
+    #[prost(message, repeated, tag = "5")]
+    aliases: Vec<HeadAliasRow>,
+    #[prost(uint64, tag = "6")]
+    alias_revision: u64,
+}
+
+/// An alias of a `Heads` value.
+#[derive(Clone, PartialEq, Message)]
+struct HeadAliasRow {
+    #[prost(string, tag = "1")]
+    alias: String,
+    #[prost(uint64, tag = "2")]
+    version: u64,
+    #[prost(uint64, tag = "3")]
+    revision: u64,
 }
 
 impl From<&Head> for HeadRow {
@@ -52,7 +101,19 @@ impl From<&Head> for HeadRow {
             Some((digest, dialect)) => (digest.0.to_vec(), dialect.clone()),
             None => (Vec::new(), String::new()),
         };
-        Self { revision: head.revision.0, last_version: head.last_version.0, digest, dialect }
+        let aliases = head.aliases.iter().map(|(alias, (version, revision))| HeadAliasRow {
+            alias: alias.to_string(),
+            version: version.0,
+            revision: revision.0,
+        });
+        Self {
+            revision: head.revision.0,
+            last_version: head.last_version.0,
+            digest,
+            dialect,
+            aliases: aliases.collect(),
+            alias_revision: head.alias_revision.0,
+        }
     }
 }
 
@@ -66,7 +127,38 @@ impl HeadRow {
                 row.digest.try_into().map_err(|_| StoreError::damaged(key, "a digest of odd size"))?;
             Some((Digest(digest), row.dialect))
         };
-        Ok(Head { revision: Revision(row.revision), last_version: Version(row.last_version), live })
+        let alias = |row: HeadAliasRow| {
+            let alias = row.alias.parse().map_err(|error| StoreError::damaged(key, error))?;
+            Ok((alias, (Version(row.version), Revision(row.revision))))
+        };
+        Ok(Head {
+            revision: Revision(row.revision),
+            last_version: Version(row.last_version),
+            live,
+            aliases: row.aliases.into_iter().map(alias).collect::<Result<_, StoreError>>()?,
+            alias_revision: Revision(row.alias_revision),
+        })
+    }
+}
+
+/// A value of `Versions`: `revision(8) size(4)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct VersionRow {
+    pub(super) revision: Revision,
+    /// Bytes of the document.
+    pub(super) size: u32,
+}
+
+impl VersionRow {
+    pub(super) fn encode(self) -> Vec<u8> {
+        [&self.revision.0.to_be_bytes()[..], &self.size.to_be_bytes()].concat()
+    }
+
+    pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Self, StoreError> {
+        let odd = || StoreError::damaged(key, "a version of odd size");
+        let (revision, size) = value.split_first_chunk().ok_or_else(odd)?;
+        let size = size.try_into().map_err(|_| odd())?;
+        Ok(Self { revision: Revision(u64::from_be_bytes(*revision)), size: u32::from_be_bytes(size) })
     }
 }
 
@@ -105,11 +197,15 @@ pub(super) struct LogChangeRow {
     pub(super) namespace: String,
     #[prost(string, tag = "2")]
     pub(super) name: String,
-    /// 1 created, 2 updated, 3 deleted.
+    /// 1 created, 2 updated, 3 deleted, 4 an alias moved, 5 a version purged.
     #[prost(uint32, tag = "3")]
     pub(super) kind: u32,
+    /// The version made, deleted after, pointed at (0: the alias was removed) or purged.
     #[prost(uint64, tag = "4")]
     pub(super) version: u64,
+    /// Of a moved alias.
+    #[prost(string, tag = "5")]
+    pub(super) alias: String,
 }
 
 impl LogChangeRow {
@@ -144,7 +240,14 @@ impl AppliedRow {
     }
 }
 
-/// Revision in a value of `Versions`.
+/// The value of `Meta`'s `floor`.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct FloorRow {
+    #[prost(uint64, tag = "1")]
+    pub(super) floor: u64,
+}
+
+/// Revision in a key of `Log`.
 pub(super) fn revision(key: &[u8], value: &[u8]) -> Result<Revision, StoreError> {
     let bytes = value.try_into().map_err(|_| StoreError::damaged(key, "a revision of odd size"))?;
     Ok(Revision(u64::from_be_bytes(bytes)))

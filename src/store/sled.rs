@@ -30,7 +30,7 @@ pub(super) enum Table {
     Heads,
     /// Every version and tombstone by revision.
     Rows,
-    /// The documents, in the order they came.
+    /// The documents as schemas 1 and 2 keep them: bare.
     Contents,
     /// Revision of each version.
     Versions,
@@ -42,9 +42,15 @@ pub(super) enum Table {
     Expiry,
     /// What folders last brought.
     Bases,
+    /// The documents, packed, in the order they came.
+    Documents,
+    /// Where each alias was moved to, by revision.
+    Aliases,
+    /// Which versions have which terms.
+    Index,
 }
 
-const TABLES: [(Table, &str); 9] = [
+pub(super) const TABLES: [(Table, &str); 12] = [
     (Table::Meta, "meta"),
     (Table::Heads, "heads"),
     (Table::Rows, "rows"),
@@ -54,6 +60,9 @@ const TABLES: [(Table, &str); 9] = [
     (Table::Requests, "requests"),
     (Table::Expiry, "expiry"),
     (Table::Bases, "bases"),
+    (Table::Documents, "documents"),
+    (Table::Aliases, "aliases"),
+    (Table::Index, "index"),
 ];
 
 /// A change to one table.
@@ -142,12 +151,35 @@ impl Tables {
         self.engine(|open| open.tree(table).get(key))?.map(|value| unseal(key, value)).transpose()
     }
 
-    /// The last value in a range of keys.
-    pub(super) fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<Bytes>, StoreError> {
+    /// The last entry in a range of keys.
+    pub(super) fn last(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+    ) -> Result<Option<(Vec<u8>, Bytes)>, StoreError> {
         match self.engine(|open| open.tree(table).range(from..=to).next_back().transpose())? {
-            Some((key, value)) => unseal(&key, value).map(Some),
+            Some((key, value)) => Ok(Some((key.to_vec(), unseal(&key, value)?))),
             None => Ok(None),
         }
+    }
+
+    /// Walks a range of keys backwards, for as long as `each` says so.
+    pub(super) fn walk_back(
+        &self,
+        table: Table,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        mut each: impl FnMut(&[u8], Bytes) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut range = self.engine(|open| Ok(open.tree(table).range::<&[u8], _>((from, to))))?;
+        while let Some((key, value)) = self.engine(|_| range.next_back().transpose())? {
+            let value = unseal(&key, value)?;
+            if !each(&key, value)? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Walks a range of keys in order, for as long as `each` says so.

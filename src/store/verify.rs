@@ -1,66 +1,191 @@
 //! Whether a view is whole. Every value has a checksum, so a value that is there is right; what is looked for here is
 //! what an engine that recovered from a damaged file silently left out or took back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound::Unbounded;
 
-use super::read::{LogKind, log_entry};
-use super::rows::HeadRow;
+use super::read::{LogKind, decode_row, log_entry};
+use super::rows::{HeadRow, RowKind, VersionRow};
 use super::sled::{Table, Write};
-use super::{Store, StoreError, keys};
-use crate::domain::{Revision, Version};
+use super::{Head, Store, StoreError, keys};
+use crate::domain::{Alias, Revision, Version, limits};
 use crate::record;
 
+/// What a view holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Versions kept, purged ones included.
+    pub versions: u64,
+    /// Bytes of their documents.
+    pub bytes: u64,
+}
+
 /// What the change log says of a name.
+#[derive(Default)]
 struct Newest {
-    revision: Revision,
-    version: Version,
-    live: bool,
+    state: Option<(Revision, Version, bool)>,
+    aliases: BTreeMap<Alias, Version>,
+    alias_revision: Revision,
+}
+
+/// What the versions of a name are, as far as they were walked.
+#[derive(Default)]
+struct Run {
+    persona: Vec<u8>,
+    versions: u64,
+    /// Of the versions that compaction keeps at least.
+    kept: u64,
 }
 
 impl Store {
-    /// Compares heads, rows, versions and request records with the change log, which is whole when no revision is
-    /// missing. Reads every table but the documents and the bases of folders: a document that is missing is found when it is read.
-    pub fn verify(&self, head: Revision) -> Result<(), StoreError> {
-        let wrong = |what: &str, problem: String| StoreError::Damaged { key: what.to_owned(), problem };
-        let (mut next, mut changes, mut versions) = (Revision(0).next(), 0_u64, 0_u64);
+    /// Compares heads, rows, versions, aliases and request records with each other and with the change log, which is whole
+    /// when no revision above the floor is missing. Reads every table but the documents, the index and the bases of folders: a
+    /// document that is missing is found when it is read.
+    pub fn verify(&self, head: Revision) -> Result<Totals, StoreError> {
+        let floor = self.floor()?;
+        let newest = self.verify_log(head, floor)?;
+        let mut heads = HashMap::new();
+        self.tables.walk(Table::Heads, Unbounded, Unbounded, |key, value| {
+            let head = HeadRow::read(key, &value)?;
+            if let Some(told) = newest.get(key)
+                && !told.agrees(&head)
+            {
+                return Err(StoreError::damaged(key, "its newest state is not the last one"));
+            }
+            heads.insert(key.to_vec(), head);
+            Ok(true)
+        })?;
+        if let Some(key) = newest.keys().find(|key| !heads.contains_key(*key)) {
+            return Err(StoreError::damaged(key, "its newest state is not there"));
+        }
+        drop(newest);
+        let rows = self.verify_rows(&heads)?;
+        let totals = self.verify_versions(&heads, floor)?;
+        if rows != totals.versions {
+            return Err(wrong("versions", format!("{} are there of {rows}", totals.versions)));
+        }
+        self.verify_aliases(&heads)?;
+        self.verify_requests()?;
+        Ok(totals)
+    }
+
+    fn verify_log(&self, head: Revision, floor: Revision) -> Result<HashMap<Vec<u8>, Newest>, StoreError> {
         let mut newest: HashMap<Vec<u8>, Newest> = HashMap::new();
+        let mut next = None;
         self.tables.walk(Table::Log, Unbounded, Unbounded, |key, value| {
             let entry = log_entry(key, &value)?;
-            if entry.revision != next {
-                return Err(wrong("the change log", format!("revision {next} is not there")));
+            // What is at the floor or below may be gone, from the oldest on.
+            let expected = next.unwrap_or_else(|| entry.revision.min(floor.next()));
+            if entry.revision != expected {
+                return Err(wrong("the change log", format!("revision {expected} is not there")));
             }
-            next = next.next();
+            next = Some(expected.next());
             for change in entry.changes {
-                let live = change.kind != LogKind::Deleted;
-                let told = Newest { revision: entry.revision, version: change.version, live };
-                changes += 1;
-                versions += u64::from(live);
-                newest.insert(keys::persona(&change.namespace, &change.name), told);
+                let told = newest.entry(keys::persona(&change.namespace, &change.name)).or_default();
+                if change.kind.is_of_persona() {
+                    let live = change.kind != LogKind::Deleted;
+                    told.state = Some((entry.revision, change.version, live));
+                }
+                if change.kind == LogKind::Deleted && !told.aliases.is_empty() {
+                    told.aliases.clear();
+                    told.alias_revision = entry.revision;
+                }
+                if let Some(alias) = change.alias {
+                    told.aliases.insert(alias, change.version);
+                    told.alias_revision = entry.revision;
+                }
             }
             Ok(true)
         })?;
+        let next = next.unwrap_or_else(|| floor.next());
         if next != head.next() {
-            return Err(wrong(
-                "the change log",
-                format!("it ends before revision {next}, the registry at {head}"),
-            ));
+            let problem = format!("it ends before revision {next}, the registry at {head}");
+            return Err(wrong("the change log", problem));
         }
-        let mut heads = 0;
-        self.tables.walk(Table::Heads, Unbounded, Unbounded, |key, value| {
-            let head = HeadRow::read(key, &value)?;
-            heads += 1;
-            let agrees = newest.get(key).is_some_and(|told| {
-                told.revision == head.revision
-                    && told.version == head.last_version
-                    && told.live == head.live.is_some()
-            });
-            if agrees {
-                Ok(true)
-            } else {
-                Err(StoreError::damaged(key, "its newest state is not the last one"))
+        Ok(newest)
+    }
+
+    /// Every name's last row is the one that its head tells of. Answers how many rows are versions.
+    fn verify_rows(&self, heads: &HashMap<Vec<u8>, Head>) -> Result<u64, StoreError> {
+        let (mut versions, mut names, mut last) = (0, 0, None::<(Vec<u8>, Revision, bool)>);
+        let mut check = |last: Option<(Vec<u8>, Revision, bool)>| {
+            let Some((persona, revision, live)) = last else { return Ok(()) };
+            names += 1;
+            match heads.get(&persona) {
+                Some(head) if (head.revision, head.live.is_some()) == (revision, live) => Ok(()),
+                _ => Err(StoreError::damaged(&persona, "its newest row is not the last one")),
             }
+        };
+        self.tables.walk(Table::Rows, Unbounded, Unbounded, |key, value| {
+            let live = matches!(decode_row(key, &value)?, RowKind::Put(_));
+            let (persona, revision) = split(key)?;
+            versions += u64::from(live);
+            let newest = Some((persona, Revision(revision), live));
+            if last.as_ref().map(|(persona, ..)| persona) != newest.as_ref().map(|(persona, ..)| persona) {
+                check(last.take())?;
+            }
+            last = newest;
+            Ok(true)
         })?;
+        check(last)?;
+        if names != heads.len() {
+            return Err(wrong("rows", format!("{names} personas have some of {}", heads.len())));
+        }
+        Ok(versions)
+    }
+
+    /// No version is missing that compaction would have kept.
+    fn verify_versions(&self, heads: &HashMap<Vec<u8>, Head>, floor: Revision) -> Result<Totals, StoreError> {
+        let (mut totals, mut run) = (Totals::default(), Run::default());
+        let check = |run: &Run| {
+            let Some(head) = heads.get(&run.persona) else { return run.versions == 0 };
+            let all = head.last_version.0;
+            run.kept == all.min(limits::HISTORY_VERSIONS) && (floor.0 > 0 || run.versions == all)
+        };
+        let missing = |run: &Run| StoreError::damaged(&run.persona, "a version of it is not there");
+        self.tables.walk(Table::Versions, Unbounded, Unbounded, |key, value| {
+            let row = VersionRow::read(key, &value)?;
+            let (persona, version) = split(key)?;
+            if persona != run.persona {
+                if !check(&run) {
+                    return Err(missing(&run));
+                }
+                run = Run { persona, ..Run::default() };
+            }
+            let last = heads.get(&run.persona).map_or(0, |head| head.last_version.0);
+            run.versions += 1;
+            run.kept += u64::from(version.saturating_add(limits::HISTORY_VERSIONS) > last);
+            totals.versions += 1;
+            totals.bytes += u64::from(row.size);
+            Ok(true)
+        })?;
+        if check(&run) { Ok(totals) } else { Err(missing(&run)) }
+    }
+
+    /// Each head has the aliases that their last moves left it with.
+    fn verify_aliases(&self, heads: &HashMap<Vec<u8>, Head>) -> Result<(), StoreError> {
+        let mut told: HashMap<Vec<u8>, BTreeMap<Alias, (Version, Revision)>> = HashMap::new();
+        self.tables.walk(Table::Aliases, Unbounded, Unbounded, |key, value| {
+            let moved = record::decode_alias(&value).map_err(StoreError::record(key))?;
+            let aliases = told.entry(keys::persona(&moved.namespace, &moved.name)).or_default();
+            match moved.version {
+                Some(version) => aliases.insert(moved.alias, (version, moved.revision)),
+                None => aliases.remove(&moved.alias),
+            };
+            Ok(true)
+        })?;
+        for (persona, head) in heads {
+            if told.remove(persona).unwrap_or_default() != head.aliases {
+                return Err(StoreError::damaged(persona, "its aliases are not where they were moved to"));
+            }
+        }
+        match told.keys().next() {
+            Some(persona) => Err(StoreError::damaged(persona, "it has aliases and no newest state")),
+            None => Ok(()),
+        }
+    }
+
+    fn verify_requests(&self) -> Result<(), StoreError> {
         self.tables.walk(Table::Expiry, Unbounded, Unbounded, |key, _| {
             let request = key.get(8..).unwrap_or_default();
             match self.tables.get(Table::Requests, request)? {
@@ -78,28 +203,32 @@ impl Store {
             }
             Ok(true)
         })?;
-        self.tables.write(places)?;
-        let counts = [
-            ("newest states", heads, newest.len() as u64),
-            ("rows", self.count(Table::Rows)?, changes),
-            ("versions", self.count(Table::Versions)?, versions),
-        ];
-        for (what, found, expected) in counts {
-            if found != expected {
-                return Err(wrong(what, format!("{found} are there of {expected}")));
-            }
-        }
-        Ok(())
+        self.tables.write(places)
     }
+}
 
-    fn count(&self, table: Table) -> Result<u64, StoreError> {
-        let mut count = 0;
-        self.tables.walk(table, Unbounded, Unbounded, |_, _| {
-            count += 1;
-            Ok(true)
-        })?;
-        Ok(count)
+impl Newest {
+    /// Whether a head is what the log told last, as far as the log reaches back.
+    fn agrees(&self, head: &Head) -> bool {
+        let state = (head.revision, head.last_version, head.live.is_some());
+        let aliases = self.aliases.iter().all(|(alias, version)| {
+            head.aliases.get(alias).map_or(Version(0), |(named, _)| *named) == *version
+        });
+        self.state.is_none_or(|told| told == state)
+            && aliases
+            && (self.alias_revision.0 == 0 || self.alias_revision == head.alias_revision)
     }
+}
+
+/// The persona's part of a key, and the number behind it.
+fn split(key: &[u8]) -> Result<(Vec<u8>, u64), StoreError> {
+    let (namespace, name, number) =
+        keys::parse_numbered(key).ok_or_else(|| StoreError::damaged(key, "no key of a row or version"))?;
+    Ok((keys::persona(&namespace, &name), number))
+}
+
+fn wrong(what: &str, problem: String) -> StoreError {
+    StoreError::Damaged { key: what.to_owned(), problem }
 }
 
 #[cfg(test)]
@@ -143,6 +272,7 @@ mod tests {
             },
             size: 4,
             content: Bytes::from_static(b"# A\n"),
+            purged: false,
         };
         let outcome = WriteOutcome {
             namespace: Namespace::default(),
@@ -151,6 +281,8 @@ mod tests {
             revision: Revision(n),
             digest: None,
             unchanged: false,
+            created: n != 2,
+            previous: Version(0),
         };
         let (key, time) = (RequestKey([n as u8; 32]), Timestamp(n as i64));
         Arc::new(Commit {
@@ -160,8 +292,9 @@ mod tests {
             principal: Principal::anonymous(),
             call_id: "".into(),
             changes: vec![Change::Put { created: n != 2, persona: Arc::new(persona) }],
-            requests: vec![RequestRecord { key, payload: Digest([0; 32]), time, outcome }],
+            requests: vec![RequestRecord { key, payload: Digest([0; 32]), time, outcomes: vec![outcome] }],
             bases: Vec::new(),
+            floor: None,
         })
     }
 

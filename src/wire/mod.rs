@@ -5,7 +5,8 @@ mod persona;
 
 pub use diagnostic::{diagnostics, diagnostics_at};
 pub use persona::{
-    dialect, dialect_reason, header, number, persona, profile, read_dialect, read_profile, timestamp,
+    dialect, dialect_reason, header, number, origin, persona, profile, read_dialect, read_profile, sections,
+    timestamp,
 };
 
 /// The generated messages, clients and servers of `persona.registry.v1`.

@@ -66,7 +66,30 @@ pub fn persona(persona: &Persona, view: View) -> pb::Persona {
         origin: Some(origin(&persona.origin)),
         front_matter,
         body,
+        purged: persona.purged,
     }
+}
+
+/// The body's bytes that these sections cover, in document order, each once; the first path that leads nowhere where one
+/// does.
+pub fn sections<'p>(persona: &Persona, paths: &'p [String]) -> Result<String, &'p str> {
+    let outline = &persona.derived.outline;
+    let mut spans = Vec::with_capacity(paths.len());
+    for path in paths {
+        let section = outline.iter().find(|section| section.path == *path).ok_or(path.as_str())?;
+        spans.push((section.start, section.end));
+    }
+    spans.sort_unstable();
+    let (_, body) = split(persona);
+    let (mut text, mut done) = (String::new(), 0);
+    for (start, end) in spans {
+        // A section inside one that was taken is there already.
+        let place = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
+        let (start, end) = (place(start).max(done), place(end));
+        text.push_str(body.get(start..end.max(start)).unwrap_or_default());
+        done = done.max(end);
+    }
+    Ok(text)
 }
 
 /// Front matter with its fences, and body. Stored documents are UTF-8; were one not, nothing of it is lost to a
@@ -87,7 +110,9 @@ fn section(section: &crate::domain::Section) -> pb::Section {
     }
 }
 
-fn origin(origin: &Origin) -> pb::Origin {
+/// The door that a version came by.
+#[must_use]
+pub fn origin(origin: &Origin) -> pb::Origin {
     use pb::origin::{Api, File, Kind};
     let kind = match origin {
         Origin::Api => Kind::Api(Api {}),

@@ -257,7 +257,7 @@ async fn c3_a_revision_above_the_head_is_refused() {
         ("", head, Some((Code::InvalidArgument, ErrorReason::ArgumentInvalid))),
         ("nonsense", head, Some((Code::InvalidArgument, ErrorReason::ArgumentInvalid))),
     ] {
-        let options = Some(pb::ReadOptions { store_id: store_id.to_owned(), min_revision });
+        let options = Some(pb::ReadOptions { store_id: store_id.to_owned(), min_revision, at_revision: 0 });
         let one = pb::GetPersonaRequest { read_options: options.clone(), ..get("a") };
         let batch = pb::BatchGetPersonasRequest {
             names: vec!["a".to_owned()],

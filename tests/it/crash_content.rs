@@ -10,7 +10,7 @@ use persona_registry::domain::{Caller, Namespace, Persona, Version, View};
 use persona_registry::journal::Durability;
 use persona_registry::registry::{
     Delete, Error, Event, Freshness, Get, List, Mode, OpenError, OpenReport, Options, PersonaChange, Put,
-    Registry, Selection, Start, Validate, WatchRequest,
+    Registry, Selection, Selector, Start, Validate, WatchRequest,
 };
 
 use crate::harness::{PATIENCE, document};
@@ -68,10 +68,7 @@ async fn send(
         (None, None) => unreachable!(),
     };
     match written {
-        Ok(done) => {
-            let written = done.written;
-            Some(Ok((written.outcome.version.0, written.outcome.revision.0, written.replayed)))
-        }
+        Ok(done) => Some(Ok((done.outcome.version.0, done.outcome.revision.0, done.replayed))),
         Err(Error::PersonaNotFound { .. }) => None,
         Err(error) => Some(Err(error)),
     }
@@ -259,8 +256,8 @@ impl Content {
         let mut listed = Vec::new();
         let mut page_token = String::new();
         loop {
-            let (namespace, view, freshness) = (None, View::Full, Freshness::default());
-            let list = List { namespace, page_size: 10, page_token, view, freshness };
+            let (view, freshness) = (View::Full, Freshness::default());
+            let list = List { selection: Selection::default(), page_size: 10, page_token, view, freshness };
             let page = registry.list(&caller(), list, |persona, _| persona.content.len()).await?;
             listed.extend(page.personas);
             page_token = page.next_page_token;
@@ -287,7 +284,7 @@ impl Content {
                 let get = Get {
                     namespace: namespace.clone(),
                     name: name.clone(),
-                    version: Some(Version(version.0)),
+                    selector: Selector::Version(Version(version.0)),
                     view: View::Full,
                     if_none_match: None,
                     freshness: Freshness::default(),

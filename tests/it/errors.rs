@@ -135,7 +135,8 @@ async fn by_tokens_and_revisions(server: &Server) -> Vec<Status> {
     let list = pb::ListPersonasRequest { page_token: "nonsense".to_owned(), ..Default::default() };
     let start = Some(pb::watch_personas_request::Start::ResumeToken("nonsense".to_owned()));
     let watch = pb::WatchPersonasRequest { start, ..Default::default() };
-    let options = |store_id: String| Some(pb::ReadOptions { store_id, min_revision: 1_000_000 });
+    let options =
+        |store_id: String| Some(pb::ReadOptions { store_id, min_revision: 1_000_000, at_revision: 0 });
     let future =
         pb::GetPersonaRequest { read_options: options(server.registry.store_id().to_string()), ..get("a") };
     let foreign = pb::GetPersonaRequest { read_options: options("0".repeat(32)), ..get("a") };

@@ -68,6 +68,7 @@ pub fn commit_of(sequence: u64, content: Bytes) -> Commit {
             token_estimate: 1,
         },
         content,
+        purged: false,
     };
     Commit {
         sequence: Sequence(sequence),
@@ -78,6 +79,7 @@ pub fn commit_of(sequence: u64, content: Bytes) -> Commit {
         changes: vec![Change::Put { created: false, persona: Arc::new(persona) }],
         requests: Vec::new(),
         bases: Vec::new(),
+        floor: None,
     }
 }
 

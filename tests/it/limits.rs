@@ -53,6 +53,14 @@ async fn limits_are_told_by_the_status() {
         request_id_bytes: 128,
         idempotency_window: Some(prost_types::Duration { seconds: 24 * 60 * 60, nanos: 0 }),
         watch_stretch: 4096,
+        aliases: 32,
+        alias_bytes: 64,
+        filter_bytes: 4 * 1024,
+        history_versions: 50,
+        batch_operations: 40,
+        batch_bytes: 640 * 1024,
+        history_age: Some(prost_types::Duration { seconds: 30 * 24 * 60 * 60, nanos: 0 }),
+        sections: 64,
     };
     assert_eq!(status.limits, Some(told));
     assert_eq!(limits::WATCH_STREAMS, 20_000);

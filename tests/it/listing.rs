@@ -133,7 +133,8 @@ async fn l2_a_token_belongs_to_its_request() {
         let page = client.list_personas(same).await.unwrap().into_inner();
         assert_eq!(names(&page.personas)[0], "b");
     }
-    let fresh = |min_revision| Some(pb::ReadOptions { store_id: store_id.clone(), min_revision });
+    let fresh =
+        |min_revision| Some(pb::ReadOptions { store_id: store_id.clone(), min_revision, at_revision: 0 });
     let resume = pages(&mut client, list("", 50)).await[0].resume_token.clone();
     for other in [
         pb::ListPersonasRequest { namespace: "other".to_owned(), ..request.clone() },

@@ -59,7 +59,8 @@ async fn r3_numbers_of_another_store_are_refused() {
     client.put_persona(put("a", "1")).await.unwrap();
     stranger.put_persona(put("a", "1")).await.unwrap();
     let store_id = one.registry.store_id().to_string();
-    let options = |min_revision| Some(pb::ReadOptions { store_id: store_id.clone(), min_revision });
+    let options =
+        |min_revision| Some(pb::ReadOptions { store_id: store_id.clone(), min_revision, at_revision: 0 });
     let asked = pb::GetPersonaRequest { read_options: options(1), ..get("a") };
     client.get_persona(asked.clone()).await.unwrap();
     refused(stranger.get_persona(asked).await, Code::FailedPrecondition, ErrorReason::StoreMismatch);

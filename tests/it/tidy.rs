@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 /// Each module with the modules it may use, in reading order. `docs/architecture.md` draws the same table.
 const LAYERS: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("filter", &["domain"]),
     ("diagnostic", &["domain"]),
     ("document", &["diagnostic", "domain"]),
     ("validate", &["document", "diagnostic", "domain"]),
     ("record", &["domain"]),
     ("journal", &["record", "domain"]),
-    ("store", &["record", "domain"]),
-    ("registry", &["journal", "store", "validate", "document", "diagnostic", "domain"]),
+    ("store", &["record", "filter", "domain"]),
+    ("registry", &["journal", "store", "filter", "validate", "document", "diagnostic", "domain"]),
     ("seed", &["registry", "document", "diagnostic", "domain"]),
     ("wire", &["diagnostic", "domain"]),
     ("edge", &["registry", "domain"]),
-    ("grpc", &["edge", "wire", "registry", "diagnostic", "domain"]),
+    ("grpc", &["edge", "wire", "registry", "filter", "diagnostic", "domain"]),
     ("client", &["wire", "diagnostic", "domain"]),
     ("server", &["grpc", "edge", "seed", "registry", "domain"]),
     (
@@ -46,6 +47,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("serde_yaml", &["src/document/yaml.rs"]),
     ("pulldown_cmark", &["src/document/markdown.rs"]),
     ("sled", &["src/store/sled.rs"]),
+    ("zstd", &["src/store/"]),
     ("annotate_snippets", &["src/diagnostic/"]),
     ("prost", &["src/record/", "src/store/", "src/wire/", "src/grpc/"]),
     ("tonic", &["src/wire/", "src/grpc/", "src/client/", "src/server.rs", "src/server/", "src/cli/"]),
@@ -66,7 +68,7 @@ const CRATES: &[(&str, &[&str])] = &[
 
 /// The modules that may block, hold state or know time; all others are pure.
 const NO_RUNTIME: &[&str] =
-    &["domain", "diagnostic", "document", "validate", "record", "store", "wire", "config"];
+    &["domain", "filter", "diagnostic", "document", "validate", "record", "store", "wire", "config"];
 
 /// Lines above which a file wants a second noun.
 const MAX_LINES: usize = 350;

@@ -123,7 +123,7 @@ async fn s3_a_place_ahead_of_the_registry_is_refused() {
     let store_id = server.registry.store_id();
     let binding = persona_registry::registry::Selection {
         namespace: Some("default".parse().unwrap()),
-        names: std::collections::BTreeSet::new(),
+        ..Default::default()
     }
     .binding();
     let revision = persona_registry::domain::Revision(2);

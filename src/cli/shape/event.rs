@@ -26,6 +26,7 @@ enum What {
     Created { revision: i64, commit_time: Option<String>, persona: Whole },
     Updated { revision: i64, commit_time: Option<String>, persona: Whole },
     Deleted { revision: i64, commit_time: Option<String>, namespace: String, name: String, last_version: i64 },
+    Left { revision: i64, commit_time: Option<String>, namespace: String, name: String, version: i64 },
     Progress { revision: i64 },
     Closing { retry_delay_ms: Option<u64> },
     Lost { cause: String, retry_delay_ms: u64 },
@@ -92,6 +93,13 @@ fn change(change: pb::PersonaChange, revision: i64, commit_time: Option<String>)
             namespace: persona.namespace,
             name: persona.name,
             last_version: persona.version,
+        },
+        Type::Left => What::Left {
+            revision,
+            commit_time,
+            namespace: persona.namespace,
+            name: persona.name,
+            version: persona.version,
         },
         Type::Unspecified => return None,
     })

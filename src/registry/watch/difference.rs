@@ -6,27 +6,50 @@ use std::sync::Arc;
 use crate::domain::{Change, Name, Namespace, Persona, Revision, Version};
 use crate::store::LogKind;
 
+/// What a change comes to for whoever watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Created,
+    Updated,
+    Deleted,
+    /// It is there, and not selected any more.
+    Left,
+}
+
+impl Kind {
+    /// What an entry of the log comes to for a stream that selects by name alone; none: nothing.
+    pub(super) const fn of(kind: LogKind) -> Option<Self> {
+        match kind {
+            LogKind::Created => Some(Self::Created),
+            LogKind::Updated => Some(Self::Updated),
+            LogKind::Deleted => Some(Self::Deleted),
+            LogKind::Aliased | LogKind::Purged => None,
+        }
+    }
+}
+
 /// A change that is still to be sent; the persona is fetched only then.
 #[derive(Debug, Clone)]
 pub(super) struct PendingChange {
     pub namespace: Namespace,
     pub name: Name,
-    pub kind: LogKind,
+    pub kind: Kind,
     pub version: Version,
     pub revision: Revision,
     pub persona: Option<Arc<Persona>>,
 }
 
-pub(super) fn pending(change: &Change) -> PendingChange {
+pub(super) fn pending(change: &Change) -> Option<PendingChange> {
     let (kind, version, revision, persona) = match change {
         Change::Put { created, persona } => {
-            let kind = if *created { LogKind::Created } else { LogKind::Updated };
+            let kind = if *created { Kind::Created } else { Kind::Updated };
             (kind, persona.version, persona.revision, Some(Arc::clone(persona)))
         }
-        Change::Delete(tombstone) => (LogKind::Deleted, tombstone.last_version, tombstone.revision, None),
+        Change::Delete(tombstone) => (Kind::Deleted, tombstone.last_version, tombstone.revision, None),
+        Change::Alias(_) | Change::Purge(_) => return None,
     };
     let (namespace, name) = (change.namespace().clone(), change.name().clone());
-    PendingChange { namespace, name, kind, version, revision, persona }
+    Some(PendingChange { namespace, name, kind, version, revision, persona })
 }
 
 /// What a stretch of the log comes to, persona by persona: the first change tells whether it was there before,
@@ -43,29 +66,29 @@ pub(super) fn difference(changes: impl Iterator<Item = PendingChange>) -> Vec<Pe
         match touched.get_mut(&key) {
             Some(seen) => {
                 let previous = std::mem::replace(&mut seen.last, change);
-                if previous.kind == LogKind::Deleted {
+                if previous.kind == Kind::Deleted {
                     seen.deletion = Some(previous);
                 }
             }
             None => {
-                let was_there = change.kind != LogKind::Created;
+                let was_there = change.kind != Kind::Created;
                 touched.insert(key, Touched { was_there, deletion: None, last: change });
             }
         }
     }
     let mut group = Vec::with_capacity(touched.len());
     for Touched { was_there, deletion, mut last } in touched.into_values() {
-        let is_there = last.kind != LogKind::Deleted;
+        let is_there = last.kind != Kind::Deleted;
         match (was_there, is_there) {
             (false, false) => {}
             (true, false) => group.push(last),
             (false, true) => {
-                last.kind = LogKind::Created;
+                last.kind = Kind::Created;
                 group.push(last);
             }
             (true, true) => {
                 // Deleted and made again: both are told, so that nobody takes the new one for the old.
-                last.kind = if deletion.is_some() { LogKind::Created } else { LogKind::Updated };
+                last.kind = if deletion.is_some() { Kind::Created } else { Kind::Updated };
                 group.extend(deletion);
                 group.push(last);
             }
@@ -104,9 +127,9 @@ mod tests {
             let there = view.contains_key(&name);
             let kind = match (delete, there) {
                 (true, false) => continue,
-                (true, true) => LogKind::Deleted,
-                (false, true) => LogKind::Updated,
-                (false, false) => LogKind::Created,
+                (true, true) => Kind::Deleted,
+                (false, true) => Kind::Updated,
+                (false, false) => Kind::Created,
             };
             let version = versions.entry(name.clone()).or_insert(Version(0));
             if *delete {
@@ -123,18 +146,18 @@ mod tests {
     }
 
     /// The contract's table, read off the two views and the tombstones between them.
-    fn expected(before: &View, after: &View, stretch: &[PendingChange]) -> Vec<(Name, LogKind, Revision)> {
+    fn expected(before: &View, after: &View, stretch: &[PendingChange]) -> Vec<(Name, Kind, Revision)> {
         let mut expected = Vec::new();
         for name in (0..5).map(name) {
-            let tombstone = stretch.iter().rev().find(|one| one.name == name && one.kind == LogKind::Deleted);
-            let deletion = tombstone.map(|one| (name.clone(), LogKind::Deleted, one.revision));
+            let tombstone = stretch.iter().rev().find(|one| one.name == name && one.kind == Kind::Deleted);
+            let deletion = tombstone.map(|one| (name.clone(), Kind::Deleted, one.revision));
             match (before.get(&name), after.get(&name)) {
                 (None, None) => {}
                 (Some(_), None) => expected.extend(deletion),
-                (None, Some((_, made))) => expected.push((name, LogKind::Created, *made)),
+                (None, Some((_, made))) => expected.push((name, Kind::Created, *made)),
                 (Some(was), Some(is)) if was == is => {}
                 (Some(_), Some((_, made))) => {
-                    let kind = if deletion.is_some() { LogKind::Created } else { LogKind::Updated };
+                    let kind = if deletion.is_some() { Kind::Created } else { Kind::Updated };
                     expected.extend(deletion);
                     expected.push((name, kind, *made));
                 }
@@ -159,13 +182,14 @@ mod tests {
             let mut view = views[from].clone();
             for change in group {
                 match change.kind {
-                    LogKind::Deleted => prop_assert!(view.remove(&change.name).is_some()),
-                    LogKind::Created => {
+                    Kind::Deleted => prop_assert!(view.remove(&change.name).is_some()),
+                    Kind::Created => {
                         prop_assert!(view.insert(change.name, (change.version, change.revision)).is_none());
                     }
-                    LogKind::Updated => {
+                    Kind::Updated => {
                         prop_assert!(view.insert(change.name, (change.version, change.revision)).is_some());
                     }
+                    Kind::Left => prop_assert!(false, "nothing leaves a selection by name"),
                 }
             }
             prop_assert_eq!(&view, &views[to]);
@@ -183,6 +207,6 @@ mod tests {
         let (log, _) = history(&[(0, false), (0, true), (0, false), (0, true), (0, false)]);
         let group = difference(log.into_iter().skip(1));
         let told: Vec<_> = group.iter().map(|it| (it.kind, it.version.0, it.revision.0)).collect();
-        assert_eq!(told, [(LogKind::Deleted, 2, 4), (LogKind::Created, 3, 5)]);
+        assert_eq!(told, [(Kind::Deleted, 2, 4), (Kind::Created, 3, 5)]);
     }
 }

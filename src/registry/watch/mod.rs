@@ -6,6 +6,7 @@ mod difference;
 mod request;
 mod snapshot;
 mod stretch;
+mod views;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,12 +15,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::difference::PendingChange;
-pub use self::request::{Mode, Selection, Start, WatchRequest};
+use self::difference::{Kind, PendingChange};
+pub use self::request::{Mode, Start, WatchRequest};
+use super::select::Selection;
 use super::token::{Binding, ResumeToken};
 use super::{Error, Registry};
 use crate::domain::{Caller, Name, Namespace, Persona, Revision, Timestamp, Version, View};
-use crate::store::{LogKind, StoreError};
+use crate::store::StoreError;
 
 /// One message is cut when it carries this many bytes: bounds what a stalled stream holds, and what clients take.
 const MESSAGE_BYTES: usize = 128 * 1024;
@@ -61,6 +63,8 @@ pub enum PersonaChange {
     Updated(Arc<Persona>),
     /// It was deleted, at this revision, after this version.
     Deleted(Namespace, Name, Version, Revision),
+    /// It is not selected any more; this version and revision were shown.
+    Left(Namespace, Name, Version, Revision),
 }
 
 /// A stream: ask for the next event until there is none.
@@ -141,6 +145,10 @@ impl Registry {
                 let token = ResumeToken::parse(text, self.store_id(), binding)?;
                 if token.revision > now {
                     return Err(Error::RevisionInFuture { revision: now });
+                }
+                let floor = self.shared.floor();
+                if token.revision < floor {
+                    return Err(Error::RevisionCompacted { floor });
                 }
                 token.revision
             }
@@ -259,9 +267,8 @@ impl Watch {
     async fn resolve(&self, change: PendingChange) -> Result<PersonaChange, Error> {
         let PendingChange { namespace, name, kind, version, revision, persona } = change;
         let persona = match (kind, persona) {
-            (LogKind::Deleted, _) => {
-                return Ok(PersonaChange::Deleted(namespace, name, version, revision));
-            }
+            (Kind::Deleted, _) => return Ok(PersonaChange::Deleted(namespace, name, version, revision)),
+            (Kind::Left, _) => return Ok(PersonaChange::Left(namespace, name, version, revision)),
             (_, Some(persona)) => persona,
             (_, None) => {
                 let view = self.request.view;
@@ -269,12 +276,12 @@ impl Watch {
                     let row = store.row(&namespace, &name, revision, view)?;
                     row.ok_or_else(|| lost(&namespace, &name))
                 };
-                Arc::new(self.registry.blocking(read).await?)
+                Arc::new(self.unpruned(self.cursor, read).await?)
             }
         };
         Ok(match kind {
-            LogKind::Created => PersonaChange::Created(persona),
-            LogKind::Updated | LogKind::Deleted => PersonaChange::Updated(persona),
+            Kind::Created => PersonaChange::Created(persona),
+            _ => PersonaChange::Updated(persona),
         })
     }
 }

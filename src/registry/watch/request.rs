@@ -1,35 +1,9 @@
-//! What is asked for: a selection, a start, a mode.
+//! What is asked for: a start, a mode, and how much of each persona.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::{Name, Namespace, View};
-use crate::registry::token::Binding;
-
-/// What a stream follows.
-#[derive(Debug, Clone, Default)]
-pub struct Selection {
-    /// Where; none: everywhere.
-    pub namespace: Option<Namespace>,
-    /// What; empty: everything there.
-    pub names: BTreeSet<Name>,
-}
-
-impl Selection {
-    /// What a resume token of this selection is bound to.
-    #[must_use]
-    pub fn binding(&self) -> Binding {
-        let namespace = self.namespace.as_ref().map_or("-", Namespace::as_str);
-        let mut fields: Vec<&[u8]> = vec![b"watch", namespace.as_bytes()];
-        fields.extend(self.names.iter().map(|name| name.as_str().as_bytes()));
-        Binding::of(&fields)
-    }
-
-    pub(super) fn takes(&self, namespace: &Namespace, name: &Name) -> bool {
-        self.namespace.as_ref().is_none_or(|wanted| wanted == namespace)
-            && (self.names.is_empty() || self.names.contains(name))
-    }
-}
+use crate::domain::View;
+use crate::registry::select::Selection;
 
 /// Where a stream begins.
 #[derive(Debug, Clone)]

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::difference::{PendingChange, difference, pending};
-use super::{MESSAGE_BYTES, Mode, Selection, Watch};
-use crate::domain::{Commit, Revision, Timestamp, limits};
+use super::difference::{Kind, PendingChange, difference, pending};
+use super::views::Touched;
+use super::{MESSAGE_BYTES, Mode, Watch};
+use crate::domain::{Change, Name, Namespace, Revision, Timestamp, Version, limits};
 use crate::registry::Error;
-use crate::store::{LogEntry, Store};
+use crate::registry::select::Selection;
+use crate::store::{LogChange, LogEntry, LogKind, Store, StoreError};
 
 /// Commits read from the ring at once, by a stream that takes many and by one that takes them one by one.
 const RING_STRETCH: usize = 512;
@@ -17,32 +19,48 @@ const STRETCH_CHANGES: usize = 2048;
 /// A stretch as far as it was read, whole commits only.
 struct Stretch {
     mode: Mode,
+    /// Whether the log alone tells what is selected.
+    is_plain: bool,
     entries: usize,
     end: Option<(Revision, Timestamp)>,
     changes: Vec<PendingChange>,
+    touched: Touched,
 }
 
 impl Stretch {
-    const fn new(mode: Mode) -> Self {
-        Self { mode, entries: 0, end: None, changes: Vec::new() }
+    fn new(mode: Mode, selection: &Selection) -> Self {
+        let is_plain = selection.is_plain();
+        Self { mode, is_plain, entries: 0, end: None, changes: Vec::new(), touched: Touched::default() }
     }
 
     /// Takes a commit in; tells whether the stretch goes on.
-    fn take(
-        &mut self,
-        end: (Revision, Timestamp),
-        changes: impl Iterator<Item = PendingChange>,
-        selection: &Selection,
-    ) -> bool {
+    fn take(&mut self, end: (Revision, Timestamp), changes: impl Iterator<Item = Seen>) -> bool {
         self.end = Some(end);
         self.entries += 1;
-        self.changes.extend(changes.filter(|change| selection.takes(&change.namespace, &change.name)));
+        for Seen { namespace, name, deletion, pending } in changes {
+            if self.is_plain {
+                self.changes.extend(pending);
+            } else {
+                self.touched.add(namespace, name, deletion);
+            }
+        }
+        let found = self.changes.len().saturating_add(self.touched.len());
         let full = match self.mode {
-            Mode::Latest => self.changes.len() >= STRETCH_CHANGES,
-            Mode::EveryVersion => !self.changes.is_empty(),
+            Mode::Latest => found >= STRETCH_CHANGES,
+            Mode::EveryVersion => found > 0,
         };
         !full && self.entries < limits::WATCH_STRETCH
     }
+}
+
+/// A change as a stretch takes it in.
+struct Seen {
+    namespace: Namespace,
+    name: Name,
+    /// Of a deletion: the last version before it, and its revision.
+    deletion: Option<(Version, Revision)>,
+    /// What it comes to for a stream that selects by name alone.
+    pending: Option<PendingChange>,
 }
 
 impl Watch {
@@ -55,9 +73,13 @@ impl Watch {
         };
         let stretch = match self.registry.shared.ring.between(after, head, at_once) {
             Some(commits) => {
-                let mut stretch = Stretch::new(mode);
+                let mut stretch = Stretch::new(mode, &self.selection);
                 for commit in commits {
-                    if !stretch.take(end(&commit), commit.changes.iter().map(pending), &self.selection) {
+                    let changes = commit
+                        .changes
+                        .iter()
+                        .filter(|change| self.selection.takes(change.namespace(), change.name()));
+                    if !stretch.take((commit.revision, commit.time), changes.map(seen)) {
                         break;
                     }
                 }
@@ -66,27 +88,64 @@ impl Watch {
             None => {
                 let selection = Arc::clone(&self.selection);
                 let read = move |store: &Store| {
-                    let mut stretch = Stretch::new(mode);
+                    let mut stretch = Stretch::new(mode, &selection);
                     store.log(after, head, |entry| {
-                        stretch.take((entry.revision, entry.time), changes(entry), &selection)
+                        let LogEntry { revision, time, changes } = entry;
+                        let changes = changes.into_iter();
+                        let changes =
+                            changes.filter(|change| selection.takes(&change.namespace, &change.name));
+                        stretch.take((revision, time), changes.map(|change| logged(change, revision)))
                     })?;
                     Ok(stretch)
                 };
-                self.registry.blocking(read).await?
+                self.unpruned(after, read).await?
             }
         };
         let Some((revision, time)) = stretch.end else {
             self.cursor = head;
             return Ok(());
         };
-        self.pending = match mode {
-            Mode::EveryVersion => stretch.changes.into(),
-            Mode::Latest => difference(stretch.changes.into_iter()).into(),
+        self.pending = if stretch.is_plain {
+            match mode {
+                Mode::EveryVersion => stretch.changes.into(),
+                Mode::Latest => difference(stretch.changes.into_iter()).into(),
+            }
+        } else {
+            let (selection, touched) = (Arc::clone(&self.selection), Arc::new(stretch.touched));
+            // Commits before the one that ends the stretch of a single change changed nothing selected.
+            let from = match mode {
+                Mode::EveryVersion => Revision(revision.0.saturating_sub(1)).max(after),
+                Mode::Latest => after,
+            };
+            let read = move |store: &Store| touched.difference(store, &selection, from, revision);
+            self.unpruned(from, read).await?.into()
         };
         self.pending_time = time;
         self.cursor = revision;
         self.let_go_of_documents();
         Ok(())
+    }
+
+    /// A read of what stood at a revision or came after it, refused once that may have been let go of.
+    pub(super) async fn unpruned<T: Send + 'static>(
+        &self,
+        from: Revision,
+        read: impl Fn(&Store) -> Result<T, StoreError> + Clone + Send + 'static,
+    ) -> Result<T, Error> {
+        let registry = self.registry.clone();
+        let gone = move || {
+            let floor = registry.shared.pruning();
+            if floor > from { Err(Error::RevisionCompacted { floor }) } else { Ok(()) }
+        };
+        let check = gone.clone();
+        let read = move |store: &Store| match read(store) {
+            Ok(found) => Ok(Ok(found)),
+            // What is missing there is no damage.
+            Err(error) => check().map_or_else(|gone| Ok(Err(gone)), |()| Err(error)),
+        };
+        let found = self.registry.blocking(read).await??;
+        gone()?;
+        Ok(found)
     }
 
     /// A stream that stalls may hold what one message carries; the rest of a group is read again when its turn comes.
@@ -101,20 +160,30 @@ impl Watch {
     }
 }
 
-fn end(commit: &Commit) -> (Revision, Timestamp) {
-    (commit.revision, commit.time)
+fn seen(change: &Change) -> Seen {
+    Seen {
+        namespace: change.namespace().clone(),
+        name: change.name().clone(),
+        deletion: match change {
+            Change::Delete(tombstone) => Some((tombstone.last_version, tombstone.revision)),
+            _ => None,
+        },
+        pending: pending(change),
+    }
 }
 
-fn changes(entry: LogEntry) -> impl Iterator<Item = PendingChange> {
-    let revision = entry.revision;
-    entry.changes.into_iter().map(move |change| PendingChange {
-        namespace: change.namespace,
-        name: change.name,
-        kind: change.kind,
-        version: change.version,
+fn logged(change: LogChange, revision: Revision) -> Seen {
+    let LogChange { namespace, name, kind, version, alias: _ } = change;
+    let pending = Kind::of(kind).map(|kind| PendingChange {
+        namespace: namespace.clone(),
+        name: name.clone(),
+        kind,
+        version,
         revision,
         persona: None,
-    })
+    });
+    let deletion = (kind == LogKind::Deleted).then_some((version, revision));
+    Seen { namespace, name, deletion, pending }
 }
 
 #[cfg(test)]
