@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::alias::check_alias;
 use super::examine::{Examined, Validate, draft_of, examined};
 use super::proposal::{Action, AliasTarget, Operation, Proposal, Written};
-use super::write::{check_alias, etag_text, idempotent};
+use super::write::{etag_text, idempotent};
 use super::{Error, Registry};
 use crate::diagnostic::Diagnostic;
 use crate::domain::{

@@ -1,6 +1,7 @@
 //! The use cases: put, delete, import, validate, get, list and watch. Everything a caller can ask, in domain
 //! terms; what orders and keeps it lives in `journal` and `store`.
 
+mod alias;
 mod batch;
 mod committer;
 mod error;
@@ -42,6 +43,7 @@ use crate::store;
 pub use crate::journal::Durability;
 pub use crate::store::Entry;
 
+pub use self::alias::{DeleteAlias, Purge, SetAlias};
 pub use self::batch::{Batch, BatchDone, BatchOperation};
 pub use self::error::{Error, Rejected, Unreadable, Violation};
 pub use self::examine::{Examined, Validate, draft_of, examine};
@@ -56,7 +58,7 @@ pub use self::select::Selection;
 pub use self::shared::WriteState;
 pub use self::token::{Binding, PageToken, ResumeToken};
 pub use self::watch::{Event, Mode, PersonaChange, Start, Watch, WatchRequest};
-pub use self::write::{Delete, DeleteAlias, Purge, Put, PutDone, SetAlias, WriteDone};
+pub use self::write::{Delete, Put, PutDone, WriteDone};
 
 /// What a registry is opened with.
 #[derive(Debug, Clone)]

@@ -105,8 +105,16 @@ async fn all_there(server: &Server, count: usize) {
         let persona = client.get_persona(get(&name)).await.unwrap().into_inner().persona.unwrap();
         assert_eq!(bytes_of(&persona), document(&name, &body(n)));
     }
-    let request = pb::ListPersonasRequest { page_size: 500, ..Default::default() };
-    let listed = client.list_personas(request).await.unwrap().into_inner().personas.len();
+    let mut request = pb::ListPersonasRequest { page_size: 500, ..Default::default() };
+    let mut listed = 0;
+    loop {
+        let page = client.list_personas(request.clone()).await.unwrap().into_inner();
+        listed += page.personas.len();
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            break;
+        }
+    }
     assert_eq!(listed, count);
 }
 

@@ -241,13 +241,13 @@ async fn by_damage() -> Status {
         }
     })
     .await;
-    let contents = view.open_tree("contents").unwrap();
-    let (key, value) = contents.first().unwrap().unwrap();
+    let documents = view.open_tree("documents").unwrap();
+    let (key, value) = documents.first().unwrap().unwrap();
     let mut value = value.to_vec();
     *value.last_mut().unwrap() ^= 1;
-    contents.insert(key, value).unwrap();
+    documents.insert(key, value).unwrap();
     view.flush().unwrap();
-    drop((contents, view));
+    drop((documents, view));
     let server = stopped.start().await.unwrap();
     let mut client = server.client().await;
     disk.set(Mood::FailRead);
