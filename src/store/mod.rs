@@ -8,6 +8,8 @@ mod history;
 mod index;
 mod keys;
 pub mod migrate;
+#[cfg(test)]
+mod properties;
 mod prune;
 mod read;
 mod rows;

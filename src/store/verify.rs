@@ -86,9 +86,8 @@ impl Store {
                     let live = change.kind != LogKind::Deleted;
                     told.state = Some((entry.revision, change.version, live));
                 }
-                if change.kind == LogKind::Deleted && !told.aliases.is_empty() {
+                if change.kind == LogKind::Deleted {
                     told.aliases.clear();
-                    told.alias_revision = entry.revision;
                 }
                 if let Some(alias) = change.alias {
                     told.aliases.insert(alias, change.version);
@@ -216,7 +215,7 @@ impl Newest {
         });
         self.state.is_none_or(|told| told == state)
             && aliases
-            && (self.alias_revision.0 == 0 || self.alias_revision == head.alias_revision)
+            && self.alias_revision <= head.alias_revision
     }
 }
 
