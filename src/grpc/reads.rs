@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use prost::Message as _;
+
 use super::parse::{Checks, unchecked};
 use super::persona_service::{Personas, size};
 use crate::diagnostic::Code;
@@ -57,6 +59,12 @@ impl Personas {
         let freshness = checks.freshness(request.read_options);
         checks.done()?;
         let batch = registry::BatchGet { namespace, names, alias, view, freshness };
+        let measured = sections.clone();
+        let size = move |persona: &Persona| match measured.is_empty() {
+            true => size(persona, view),
+            // A section that is missing is told below.
+            false => shown(persona, view, &measured).map_or(0, |shown| shown.encoded_len() + 8),
+        };
         let (revision, personas) = self.registry.batch_get(caller, batch, size).await?;
         let personas = personas.iter().map(|persona| shown(persona, view, &sections));
         let personas = personas.collect::<Result<_, _>>()?;

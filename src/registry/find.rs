@@ -4,8 +4,8 @@ use super::Error;
 use super::error::Unreadable;
 use super::read::{BatchGet, Get, Selector};
 use super::watch::lost;
-use crate::domain::{Name, Persona, Revision, Version, View, limits};
-use crate::store::{Store, StoreError, VersionState};
+use crate::domain::{Name, Namespace, Persona, Revision, Version, limits};
+use crate::store::{Entry, Store, StoreError, VersionState};
 
 /// What a response holds besides personas, in bytes, generously.
 const RESPONSE_SLACK: usize = 4 * 1024;
@@ -36,6 +36,10 @@ pub(super) fn find(store: &Store, get: &Get, at: Revision) -> Result<Result<Pers
     };
     let Some(made) = made else {
         let live = || store.shown_row(&namespace, &name, None, at);
+        let last_version = match get.freshness.at {
+            Some(at) => deleted_by(store, &namespace, &name, at)?,
+            None => last_version,
+        };
         return Ok(Err(match selector.alias() {
             Some(alias) if live()?.is_some() => {
                 Error::AliasNotFound { alias: alias.clone(), namespace, name }
@@ -45,6 +49,23 @@ pub(super) fn find(store: &Store, get: &Get, at: Revision) -> Result<Result<Pers
     };
     let persona = store.row(&namespace, &name, made, *view)?.ok_or_else(|| lost(&namespace, &name))?;
     Ok(if persona.purged { Err(purged(persona, last_version)) } else { Ok(persona) })
+}
+
+/// The last version of a persona that had been deleted by a revision.
+fn deleted_by(
+    store: &Store,
+    namespace: &Namespace,
+    name: &Name,
+    at: Revision,
+) -> Result<Option<Version>, StoreError> {
+    let mut last_version = None;
+    store.history(namespace, name, at.next(), |entry| {
+        if let Entry::Deletion(tombstone) = entry {
+            last_version = Some(tombstone.last_version);
+        }
+        Ok(false)
+    })?;
+    Ok(last_version)
 }
 
 fn purged(persona: Persona, last_version: Option<Version>) -> Error {
@@ -58,7 +79,7 @@ pub(super) fn find_all(
     store: &Store,
     batch: &BatchGet,
     at: Revision,
-    size: fn(&Persona, View) -> usize,
+    size: &impl Fn(&Persona) -> usize,
 ) -> Result<Result<Vec<Persona>, Error>, StoreError> {
     let BatchGet { namespace, names, alias, view, .. } = batch;
     let (mut personas, mut bytes, mut fit) = (Vec::new(), 0, 0);
@@ -73,7 +94,7 @@ pub(super) fn find_all(
             let last_version = store.head(namespace, name)?.map(|head| head.last_version);
             return Ok(Err(purged(persona, last_version)));
         }
-        bytes += size(&persona, *view);
+        bytes += size(&persona);
         if bytes <= limits::RESPONSE_BYTES - RESPONSE_SLACK {
             fit += 1;
             personas.push(persona);

@@ -1,5 +1,7 @@
 //! Reads, each at one revision: the head is taken once, and rows newer than it are not seen.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::committer::Command;
@@ -138,17 +140,18 @@ impl Registry {
         }
     }
 
-    /// Several personas at one revision, in the order asked for.
+    /// Several personas at one revision, in the order asked for. `size` tells how many bytes one takes in the answer.
     #[tracing::instrument(level = "debug", skip_all, fields(namespace = %batch.namespace, names = batch.names.len()), err(level = "debug"))]
     pub async fn batch_get(
         &self,
         _caller: &Caller,
         batch: BatchGet,
-        size: fn(&Persona, View) -> usize,
+        size: impl Fn(&Persona) -> usize + Send + Sync + 'static,
     ) -> Result<(Revision, Vec<Persona>), Error> {
         let freshness = batch.freshness;
-        let batch = std::sync::Arc::new(batch);
-        self.at_one_revision(freshness, move |store, revision| find_all(store, &batch, revision, size)).await
+        let asked = Arc::new((batch, size));
+        let read = move |store: &Store, revision| find_all(store, &asked.0, revision, &asked.1);
+        self.at_one_revision(freshness, read).await
     }
 
     /// A page of personas, by namespace and name. `size` tells how many bytes a persona takes in the answer.
@@ -167,7 +170,7 @@ impl Registry {
         };
         let freshness = self.at_token(list.freshness, token.as_ref().map(|token| token.revision))?;
         let after = token.map(|token| token.after);
-        let list = std::sync::Arc::new(list);
+        let list = Arc::new(list);
         let read = move |store: &Store, revision| {
             let List { selection, page_size, view, .. } = &*list;
             let (mut personas, mut bytes, mut more) = (Vec::<Persona>::new(), 0, false);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::committer::Committer;
 use super::open::{OpenError, lacks_room, no_room, rebuild};
+use super::pruner::Pruner;
 use super::shared::WriteState;
 use crate::domain::limits;
 use crate::store::{Checkpoint, DataDir};
@@ -90,6 +91,8 @@ impl Committer {
         self.checkpoint = view.checkpoint;
         self.counts = counts;
         self.broken = false;
+        // The journal tells of what had been let go of.
+        self.pruner = Pruner::new(self.shared.floor());
         self.shared.set_view(view.number, view.store);
         if let Err(error) = self.dir.set_aside(number) {
             tracing::error!(%error, "the old view could not be moved out of the way");

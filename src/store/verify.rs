@@ -213,9 +213,7 @@ impl Newest {
         let aliases = self.aliases.iter().all(|(alias, version)| {
             head.aliases.get(alias).map_or(Version(0), |(named, _)| *named) == *version
         });
-        self.state.is_none_or(|told| told == state)
-            && aliases
-            && self.alias_revision <= head.alias_revision
+        self.state.is_none_or(|told| told == state) && aliases && self.alias_revision <= head.alias_revision
     }
 }
 
