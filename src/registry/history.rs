@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::find::deleted_by;
 use super::read::{Freshness, freshness_bytes};
 use super::token::{Binding, PlaceToken};
 use super::{Error, Registry};
@@ -123,9 +124,8 @@ impl Registry {
                 Ok(true)
             })?;
             if entries.is_empty() && before.is_none() {
-                let last_version = store.head(namespace, name)?.map(|head| head.last_version);
                 let (namespace, name) = (namespace.clone(), name.clone());
-                return Ok(Err(Error::PersonaNotFound { namespace, name, last_version }));
+                return Ok(Err(Error::PersonaNotFound { namespace, name, last_version: None }));
             }
             let last = entries.last().filter(|_| more).map(|last| match &last.entry {
                 Entry::Version(persona) => persona.revision,
@@ -163,10 +163,9 @@ impl Registry {
             }
             match (&list.namespace, &list.name) {
                 (Some(namespace), Some(name)) if after.is_none() => {
-                    let head = store.head(namespace, name)?;
                     if store.shown_row(namespace, name, None, revision)?.is_none() {
+                        let last_version = deleted_by(store, namespace, name, revision)?;
                         let (namespace, name) = (namespace.clone(), name.clone());
-                        let last_version = head.map(|head| head.last_version);
                         return Ok(Err(Error::PersonaNotFound { namespace, name, last_version }));
                     }
                     page.take(store.aliases_at(namespace, name, revision)?, |_| true);

@@ -361,6 +361,14 @@ impl Model {
         for (index, operation) in operations.iter().enumerate() {
             check_operation(operation).map_err(at(index))?;
         }
+        // Of a batch the word is looked at together with its documents, behind the request id.
+        if let (
+            false,
+            [Kind::SetAlias(SetAlias { alias, .. }) | Kind::DeleteAlias(DeleteAlias { alias, .. })],
+        ) = (is_batch, &operations[..])
+        {
+            check_alias(alias)?;
+        }
         if operations.is_empty() {
             return Err(argument("operations"));
         }
