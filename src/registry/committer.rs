@@ -237,7 +237,7 @@ impl Committer {
     }
 
     pub(super) fn publish(&self, commits: Vec<Arc<Commit>>) {
-        self.shared.publish_counts(&self.counts);
+        self.shared.publish_counts(&self.counts, self.last.revision);
         for commit in commits {
             if let Some(floor) = commit.floor {
                 self.shared.raise_floor(floor);

@@ -194,12 +194,20 @@ impl Registry {
 
     /// Namespaces with a live persona. Their counts are those of the moment at which a page is asked for.
     #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
-    pub fn list_namespaces(&self, _caller: &Caller, list: &ListNamespaces) -> Result<NamespacePage, Error> {
+    pub async fn list_namespaces(
+        &self,
+        _caller: &Caller,
+        list: &ListNamespaces,
+    ) -> Result<NamespacePage, Error> {
         let (store_id, binding) = (self.store_id(), Binding::of(&[b"namespaces"]));
         let token = PlaceToken::parse(&list.page_token, store_id, binding)?;
-        let revision = self.head();
+        // In this order: counts are published just before their revision.
+        let head = self.head();
         let all = self.shared.namespaces();
-        let behind = all.iter().filter(|(namespace, _)| {
+        let revision = head.max(all.0);
+        let mut shown = self.shared.head.subscribe();
+        shown.wait_for(|shown| *shown >= revision).await.map_err(|_| Error::Draining)?;
+        let behind = all.1.iter().filter(|(namespace, _)| {
             token.as_ref().is_none_or(|token| namespace.as_str() > token.place.as_str())
         });
         let mut behind = behind.map(|(namespace, count)| (namespace.clone(), *count));

@@ -175,7 +175,7 @@ impl Registry {
         let read_only = options.read_only.then(|| "it was started to take none".to_owned());
         let view = View { number: opened.view.number, store: opened.view.store };
         let shared = Arc::new(Shared::new(options, store_id, last.revision, view));
-        shared.publish_counts(&opened.counts);
+        shared.publish_counts(&opened.counts, last.revision);
         shared.raise_floor(opened.floor);
         shared.raise_pruning(opened.floor);
         if let Some(cause) = read_only {

@@ -100,7 +100,7 @@ impl Committer {
         });
         self.counts.kept.versions = self.counts.kept.versions.saturating_sub(gone.versions);
         self.counts.kept.bytes = self.counts.kept.bytes.saturating_sub(gone.bytes);
-        self.shared.publish_counts(&self.counts);
+        self.shared.publish_counts(&self.counts, self.last.revision);
         walked?;
         while at_end && view.store.prune_log(pass, LOG_AT_ONCE)? == LOG_AT_ONCE {
             at_end = begun.elapsed() < PRUNE_FOR;

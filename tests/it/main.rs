@@ -52,6 +52,7 @@ mod links;
 mod model;
 mod model_alone;
 mod model_calls;
+mod model_many;
 mod model_papers;
 mod model_reads;
 mod listing;

@@ -395,25 +395,51 @@ fn alias(dice: &mut Dice) -> String {
     word.to_owned()
 }
 
+impl Call {
+    pub const fn is_write(&self) -> bool {
+        matches!(
+            self,
+            Self::Put(_)
+                | Self::Delete(_)
+                | Self::SetAlias(_)
+                | Self::DeleteAlias(_)
+                | Self::Batch(_)
+                | Self::Purge(_)
+        )
+    }
+}
+
+impl Reply {
+    pub fn set_revision(&mut self, revision: i64) {
+        if let Some(Some(header)) = self.header() {
+            header.revision = revision;
+        }
+    }
+
+    fn header(&mut self) -> Option<&mut Option<pb::ResponseHeader>> {
+        Some(match self {
+            Self::Put(it) => &mut it.header,
+            Self::Delete(it) => &mut it.header,
+            Self::SetAlias(it) => &mut it.header,
+            Self::DeleteAlias(it) => &mut it.header,
+            Self::Batch(it) => &mut it.header,
+            Self::Purge(it) => &mut it.header,
+            Self::Compact(it) => &mut it.header,
+            Self::Get(it) => &mut it.header,
+            Self::BatchGet(it) => &mut it.header,
+            Self::List(it) => &mut it.header,
+            Self::Versions(it) => &mut it.header,
+            Self::Aliases(it) => &mut it.header,
+            Self::Namespaces(it) => &mut it.header,
+            Self::Refused(_) => return None,
+        })
+    }
+}
+
 /// The revision in an answer's header.
 pub fn revision(reply: &Reply) -> Option<i64> {
-    let header = match reply {
-        Reply::Put(it) => &it.header,
-        Reply::Delete(it) => &it.header,
-        Reply::SetAlias(it) => &it.header,
-        Reply::DeleteAlias(it) => &it.header,
-        Reply::Batch(it) => &it.header,
-        Reply::Purge(it) => &it.header,
-        Reply::Compact(it) => &it.header,
-        Reply::Get(it) => &it.header,
-        Reply::BatchGet(it) => &it.header,
-        Reply::List(it) => &it.header,
-        Reply::Versions(it) => &it.header,
-        Reply::Aliases(it) => &it.header,
-        Reply::Namespaces(it) => &it.header,
-        Reply::Refused(_) => return None,
-    };
-    Some(header.as_ref().expect("every answer has a header").revision)
+    let mut reply = reply.clone();
+    reply.header().map(|header| header.as_ref().expect("every answer has a header").revision)
 }
 
 /// A connection.
