@@ -71,6 +71,8 @@ mod seeding;
 mod services;
 mod soak_folder;
 mod stall;
+mod stream_check;
+mod stream_runs;
 mod tidy;
 mod verdicts;
 mod watch;

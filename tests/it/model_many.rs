@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use persona_registry::wire::pb::ErrorReason;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::harness::{Server, soon};
@@ -15,6 +15,25 @@ use crate::model::{Call, Model, Reply};
 use crate::model_alone::{MANNER, difference, model, server};
 use crate::model_calls::{Hand, Manner, Memory, bare, revision};
 use crate::watch_random::some_seed;
+
+/// The order of everything that callers do and see; others may wait for it.
+#[derive(Debug, Clone, Default)]
+pub struct Order(Arc<watch::Sender<u64>>);
+
+impl Order {
+    fn next(&self) -> u64 {
+        let mut at = 0;
+        self.0.send_modify(|next| {
+            at = *next;
+            *next += 1;
+        });
+        at
+    }
+
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.0.subscribe()
+    }
+}
 
 /// A call and its answer, with the places of both in the order of everything that callers did and saw.
 #[derive(Debug, Clone)]
@@ -49,14 +68,14 @@ pub async fn caller(
     mut dice: Dice,
     manner: Manner,
     calls: usize,
-    order: Arc<AtomicU64>,
+    order: Order,
 ) -> (Memory, Vec<Told>) {
     let mut told = Vec::with_capacity(calls);
     for _ in 0..calls {
         let call = memory.call(&mut dice, &manner);
-        let sent = order.fetch_add(1, Ordering::SeqCst);
+        let sent = order.next();
         let reply = soon(hand.send(&call)).await;
-        let came = order.fetch_add(1, Ordering::SeqCst);
+        let came = order.next();
         memory.note(&call, &reply);
         told.push(Told { call, reply, sent, came });
     }
@@ -70,13 +89,13 @@ pub async fn round(
     (callers, calls): (usize, usize),
     dice: &mut Dice,
     manner: Manner,
-    order: &Arc<AtomicU64>,
+    order: &Order,
 ) -> Vec<Told> {
     memories.resize_with(callers, || Memory::of(&server.registry.store_id().to_string()));
     let mut tasks = JoinSet::new();
     for memory in memories.drain(..) {
         let (hand, dice) = (Hand::new(server).await, Dice(dice.roll()));
-        tasks.spawn(caller(hand, memory, dice, manner, calls, Arc::clone(order)));
+        tasks.spawn(caller(hand, memory, dice, manner, calls, order.clone()));
     }
     let mut all = Vec::new();
     while let Some(done) = tasks.join_next().await {
@@ -207,7 +226,7 @@ async fn run(seed: u64, rounds: usize, (callers, calls): (usize, usize), manner:
     let mut dice = Dice(seed);
     let mut server = server().await;
     let model = model(&server);
-    let (mut memories, mut all, order) = (Vec::new(), Vec::new(), Arc::default());
+    let (mut memories, mut all, order) = (Vec::new(), Vec::new(), Order::default());
     for round_number in 0..rounds {
         all.extend(round(&server, &mut memories, (callers, calls), &mut dice, manner, &order).await);
         if round_number + 1 < rounds {
