@@ -12,6 +12,9 @@
     reason = "tests may"
 )]
 
+mod aliases;
+mod as_of;
+mod batches;
 mod calls;
 mod cli;
 mod client;
