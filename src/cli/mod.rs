@@ -1,19 +1,27 @@
 //! The command line: one command a file; data on stdout, words on stderr, exit codes in one match (`exit`).
 
+mod alias;
+mod compact;
 mod completions;
 mod config;
 mod delete;
+mod diff;
 mod exit;
 mod flags;
 mod form;
 mod get;
+mod history;
 mod list;
 mod logging;
+mod namespaces;
 mod output;
+mod promote;
+mod purge;
 mod put;
 mod refused;
 mod remote;
 mod report;
+mod restore;
 mod serve;
 mod shape;
 mod status;
@@ -84,6 +92,14 @@ enum Command {
     Put(put::Args),
     Delete(delete::Args),
     Watch(watch::Args),
+    History(history::Args),
+    Diff(diff::Args),
+    Restore(restore::Args),
+    Alias(alias::Args),
+    Promote(promote::Args),
+    Namespaces(namespaces::Args),
+    Purge(purge::Args),
+    CompactHistory(compact::Args),
     Status(status::Args),
     Refused(refused::Args),
     Config(config::Args),
@@ -125,6 +141,44 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
         Command::Watch(args) => {
             let config = load(&[args.remote.given(), args.places.given_one()], false)?;
             watch::run(&args, &config, out).await
+        }
+        Command::History(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            history::run(&args, &config, out).await
+        }
+        Command::Diff(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            diff::run(&args, &config, out).await
+        }
+        Command::Restore(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            restore::run(&args, &config, out).await
+        }
+        Command::Alias(args) => match args.what {
+            alias::What::List(args) => {
+                let config = load(&[args.remote.given(), args.places.given_one()], false)?;
+                alias::list(&args, &config, out).await
+            }
+            alias::What::Set(args) => {
+                let config = load(&[args.remote.given(), args.place.given()], false)?;
+                alias::set(&args, &config, out).await
+            }
+            alias::What::Delete(args) => {
+                let config = load(&[args.remote.given(), args.place.given()], false)?;
+                alias::delete(&args, &config, out).await
+            }
+        },
+        Command::Promote(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            promote::run(&args, &config, out).await
+        }
+        Command::Namespaces(args) => namespaces::run(&args, &load(&[args.remote.given()], false)?, out).await,
+        Command::Purge(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            purge::run(&args, &config, out).await
+        }
+        Command::CompactHistory(args) => {
+            compact::run(&args, &load(&[args.remote.given()], false)?, out).await
         }
         Command::Config(args) => match args.what {
             config::What::Show(args) => {
