@@ -1,6 +1,7 @@
 //! The command line: one command a file; data on stdout, words on stderr, exit codes in one match (`exit`).
 
 mod alias;
+mod apply;
 mod compact;
 mod completions;
 mod config;
@@ -91,6 +92,7 @@ enum Command {
     List(list::Args),
     Put(put::Args),
     Delete(delete::Args),
+    Apply(apply::Args),
     Watch(watch::Args),
     History(history::Args),
     Diff(diff::Args),
@@ -137,6 +139,10 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
         Command::Delete(args) => {
             let config = load(&[args.remote.given(), args.place.given()], false)?;
             delete::run(&args, &config, out).await
+        }
+        Command::Apply(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            apply::run(&args, &config, out).await
         }
         Command::Watch(args) => {
             let config = load(&[args.remote.given(), args.places.given_one()], false)?;
