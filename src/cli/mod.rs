@@ -8,6 +8,7 @@ mod config;
 mod delete;
 mod diff;
 mod exit;
+mod export;
 mod flags;
 mod form;
 mod get;
@@ -93,6 +94,8 @@ enum Command {
     Put(put::Args),
     Delete(delete::Args),
     Apply(apply::Args),
+    Export(export::Args),
+    Pull(export::pull::Args),
     Watch(watch::Args),
     History(history::Args),
     Diff(diff::Args),
@@ -143,6 +146,14 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
         Command::Apply(args) => {
             let config = load(&[args.remote.given(), args.place.given()], false)?;
             apply::run(&args, &config, out).await
+        }
+        Command::Export(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            export::run(&args, &config, out).await
+        }
+        Command::Pull(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            export::pull::run(&args, &config, out).await
         }
         Command::Watch(args) => {
             let config = load(&[args.remote.given(), args.places.given_one()], false)?;
