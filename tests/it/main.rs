@@ -12,11 +12,15 @@
     reason = "tests may"
 )]
 
+mod aliases;
+mod as_of;
+mod batches;
 mod calls;
 mod cli;
 mod client;
 mod client_watch;
 mod commands;
+mod commands_history;
 mod commands_serve;
 mod commands_watch;
 mod config;
@@ -48,6 +52,7 @@ mod journal_damage;
 mod journal_disk;
 mod journal_power;
 mod limits;
+mod limits_of_writes;
 mod links;
 mod model;
 mod model_alone;
