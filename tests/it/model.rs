@@ -155,13 +155,14 @@ impl Life {
         }
     }
 
-    /// Whether the contract lets a version, or the deletion after it, go below a floor.
-    pub fn may_go(&self, entry: &Entry, floor: i64) -> bool {
+    /// Whether the contract lets a version, or the deletion after it, be gone below a floor once the registry is at `head`.
+    pub fn may_go(&self, entry: &Entry, floor: i64, head: i64) -> bool {
         let next = self.log.iter().find(|next| next.revision > entry.revision);
         let is_superseded = next.is_some_and(|next| next.revision <= floor);
-        let is_old = entry.version + 50 <= self.last_version();
-        let mut points: Vec<_> =
-            self.moves.iter().map(|moved| moved.revision).filter(|at| *at > floor).collect();
+        let made = self.versions.iter().filter(|version| version.persona.revision <= head).count();
+        let is_old = entry.version + 50 <= made as i64;
+        let moves = self.moves.iter().map(|moved| moved.revision);
+        let mut points: Vec<_> = moves.filter(|at| *at > floor && *at <= head).collect();
         points.push(floor);
         let names = |at: i64| self.aliases(at).values().any(|moved| moved.version == Some(entry.version));
         is_superseded && is_old && (entry.event == Event::Delete || !points.into_iter().any(names))

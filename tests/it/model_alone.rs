@@ -9,6 +9,7 @@ use crate::harness::{Server, clock, soon};
 use crate::journal_commits::Dice;
 use crate::model::{Call, Model, Reply};
 use crate::model_calls::{Hand, Manner, Memory, bare};
+use crate::model_reads::Meanwhile;
 
 /// One step: the seed of a call, or of what befalls the server.
 #[derive(Debug, Clone)]
@@ -36,7 +37,8 @@ async fn check(manner: Manner, steps: &[Step]) -> Result<usize, String> {
         };
         let call = memory.call(&mut Dice(*seed), &manner);
         let reply = soon(hand.send(&call)).await;
-        model.observe(&call, &reply, model.floor, false);
+        let meanwhile = Meanwhile { lives: None, floor: model.floor, head: model.head };
+        model.observe(&call, &reply, &meanwhile);
         let (expected, effect) = model.answer(&call);
         if bare(&reply) != expected {
             return Err(format!("step {number}: {}", difference(&call, &reply, &expected)));

@@ -11,9 +11,11 @@ use tokio::task::JoinSet;
 
 use crate::harness::{Server, soon};
 use crate::journal_commits::Dice;
-use crate::model::{Call, Model, Reply};
+use crate::model::{Call, Life, Model, Reply};
 use crate::model_alone::{MANNER, difference, model, server};
 use crate::model_calls::{Hand, Manner, Memory, bare, revision};
+use crate::model_reads::Meanwhile;
+use crate::recorder::Key;
 use crate::watch_random::some_seed;
 
 /// The order of everything that callers do and see; others may wait for it.
@@ -140,19 +142,30 @@ pub fn check(mut model: Model, mut all: Vec<Told>) -> Model {
         }
         waiting.entry(from).or_default().push((told, to));
     }
+    // What was pruned while an answer was made may have been overtaken by commits that the answer does not show.
+    let mut end = model.clone();
+    for told in commits.values() {
+        let (_, effect) = end.answer(&told.call);
+        end.apply(effect);
+    }
+    let lives = end.lives;
     let first = model.head;
     let mut late: Vec<(&Told, i64, String)> = Vec::new();
     for at in std::iter::once(first).chain(revisions) {
         if let Some(told) = commits.get(&at) {
-            let problem = answered(&mut model, told, &floors, true);
+            let problem = answered(&mut model, told, &floors, (&lives, at), true);
             assert!(problem.is_none(), "at revision {at}: {}", problem.unwrap());
             assert_eq!(model.head, at);
         }
         let here = waiting.remove(&at).unwrap_or_default();
         late.extend(here.into_iter().map(|(told, to)| (told, to, String::new())));
         late.retain_mut(|(told, to, why)| {
-            let Some(problem) = answered(&mut model, told, &floors, false) else { return false };
-            *why = format!("at revision {at}: {problem}");
+            let problem = answered(&mut model, told, &floors, (&lives, *to), false);
+            let Some(problem) = problem else { return false };
+            // What is most worth telling is what was wrong at the revision that the answer says.
+            if why.is_empty() || revision(&told.reply) == Some(at) {
+                *why = format!("at revision {at}: {problem}");
+            }
             assert!(at < *to, "no revision explains an answer; {why}");
             true
         });
@@ -169,7 +182,13 @@ fn floor(reply: &Reply) -> Option<i64> {
 }
 
 /// Whether a call is answered as the model would now: takes in what it does. Else what is wrong.
-fn answered(model: &mut Model, told: &Told, floors: &[(&Told, i64)], commits: bool) -> Option<String> {
+fn answered(
+    model: &mut Model,
+    told: &Told,
+    floors: &[(&Told, i64)],
+    (lives, head): (&BTreeMap<Key, Life>, i64),
+    commits: bool,
+) -> Option<String> {
     let Told { call, reply, sent, came } = told;
     // Raising the floor takes no revision, so it stands in no order with those.
     let known =
@@ -192,7 +211,7 @@ fn answered(model: &mut Model, told: &Told, floors: &[(&Told, i64)], commits: bo
         }
         _ => {}
     }
-    model.observe(call, reply, possible, true);
+    model.observe(call, reply, &Meanwhile { lives: Some(lives), floor: possible, head });
     let (mut expected, effect) = model.answer(call);
     // A group is answered with the revision of its last commit.
     let is_write = !matches!(reply, Reply::Refused(_)) && call.is_write();

@@ -1,6 +1,8 @@
 //! The model's reads: each as of a revision, from the log alone.
 
 use pb::get_persona_request::Selector;
+use std::collections::BTreeMap;
+
 use persona_registry::wire::pb::{self, ErrorReason};
 use tonic::Code;
 
@@ -12,6 +14,15 @@ use crate::recorder::Key;
 
 /// Stands for a token in an answer of the model: a real one is opaque.
 pub const TOKEN: &str = "token";
+
+/// What may have been done until an answer was made.
+pub struct Meanwhile<'a> {
+    /// Everything that others did, where there are any: one that was told of as pruned, another that was asked at the same
+    /// time may still see.
+    pub lives: Option<&'a BTreeMap<Key, Life>>,
+    pub floor: i64,
+    pub head: i64,
+}
 
 /// A page of a listing, and what its tokens lead to.
 struct Paged<T> {
@@ -338,7 +349,7 @@ impl Model {
 
     fn namespaces(&self, it: &pb::ListNamespacesRequest) -> Result<Reply, Refusal> {
         let place = self.place(&it.page_token, &Call::Namespaces(it.clone()))?;
-        let mut counts = std::collections::BTreeMap::<&str, i64>::new();
+        let mut counts = BTreeMap::<&str, i64>::new();
         for (key, _) in self.lives.iter().filter(|(_, life)| life.live(self.head).is_some()) {
             *counts.entry(&key.0).or_default() += 1;
         }
@@ -357,9 +368,9 @@ impl Model {
         }))
     }
 
-    /// Takes note of what an answer says of pruning, as far as the contract lets it go: when it goes is not promised.
-    /// `again`: of one that was told of as pruned, another that was asked meanwhile may say that it is there.
-    pub fn observe(&mut self, call: &Call, reply: &Reply, floor: i64, again: bool) {
+    /// Takes note of what an answer says of pruning, as far as the contract lets it go by a floor and by what was done
+    /// meanwhile: when it goes is not promised.
+    pub fn observe(&mut self, call: &Call, reply: &Reply, meanwhile: &Meanwhile<'_>) {
         let mut pruned: Vec<(Key, i64)> = Vec::new();
         let mut there: Vec<(Key, i64)> = Vec::new();
         match (call, reply) {
@@ -398,11 +409,12 @@ impl Model {
         for (key, revision) in pruned {
             let life = self.lives.get_mut(&key).unwrap();
             let entry = life.log.iter().find(|entry| entry.revision == revision).unwrap().clone();
-            if life.may_go(&entry, floor) {
+            let end = meanwhile.lives.map_or(&*life, |lives| &lives[&key]);
+            if end.may_go(&entry, meanwhile.floor, meanwhile.head) {
                 life.mark(&entry, true);
             }
         }
-        for (key, revision) in there.into_iter().filter(|_| again) {
+        for (key, revision) in there.into_iter().filter(|_| meanwhile.lives.is_some()) {
             let life = self.lives.get_mut(&key).unwrap();
             let entry = life.log.iter().find(|entry| entry.revision == revision).unwrap().clone();
             life.mark(&entry, false);
