@@ -1,5 +1,6 @@
 //! What was, and what names it: a persona's history, aliases, namespaces, each in pages that show one revision.
 
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use super::find::deleted_by;
@@ -207,9 +208,8 @@ impl Registry {
         let revision = head.max(all.0);
         let mut shown = self.shared.head.subscribe();
         shown.wait_for(|shown| *shown >= revision).await.map_err(|_| Error::Draining)?;
-        let behind = all.1.iter().filter(|(namespace, _)| {
-            token.as_ref().is_none_or(|token| namespace.as_str() > token.place.as_str())
-        });
+        let after: Option<Namespace> = token.and_then(|token| token.place.parse().ok());
+        let behind = all.1.range((after.map_or(Unbounded, Excluded), Unbounded));
         let mut behind = behind.map(|(namespace, count)| (namespace.clone(), *count));
         let namespaces: Vec<_> = behind.by_ref().take(list.page_size).collect();
         let last = namespaces.last().filter(|_| behind.next().is_some());

@@ -263,7 +263,7 @@ proptest! {
                 Ok(true)
             }).unwrap();
             for (namespace, name, head) in heads {
-                store.prune(&namespace, &name, &head, Revision(floor as u64)).unwrap();
+                while !store.prune(&namespace, &name, &head, Revision(floor as u64), 7).unwrap().is_done {}
             }
             while store.prune_log(Revision(floor as u64), 7).unwrap() == 7 {}
         };
@@ -303,4 +303,70 @@ proptest! {
         prune();
         prop_assert_eq!(dump(&store), pruned);
     }
+}
+
+/// Versions 1 to `last` of one persona, then its deletion.
+fn versions_and_deletion(last: u64) -> History {
+    let puts = (0..last).map(|_| (0, Try::Put));
+    history(&puts.chain([(0, Try::Delete)]).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_start_finishes_what_a_crash_left_of_pruning_and_takes_nothing_else_for_it() {
+    use super::sled::{Table, Write};
+    use super::verify::Totals;
+    let (dir, history) = (tempfile::tempdir().unwrap(), versions_and_deletion(60));
+    let store = open(&dir);
+    apply(&store, &history.commits, 61);
+    let (namespace, name, head) = (Namespace::default(), name(0), Revision(61));
+    let number = |version| super::keys::version(&namespace, &name, Version(version));
+    let remove = |table, key| store.tables.write(vec![Write::Remove(table, key)]).unwrap();
+
+    // Without a floor nothing may be missing.
+    let bytes = store.tables.get(Table::Versions, &number(3)).unwrap().unwrap();
+    remove(Table::Versions, number(3));
+    assert!(store.verify(head).is_err());
+    assert!(store.version(&namespace, &name, Version(3)).is_err(), "it is damage, and not pruned");
+    let floor = commit(head, Vec::new(), Some(head));
+    apply(&store, &[floor], 1);
+    // With one, a number that is gone is the first step of pruning.
+    assert_eq!(store.verify(head).unwrap().versions, 59);
+    assert_eq!(store.version(&namespace, &name, Version(3)).unwrap(), VersionState::Pruned);
+    remove(Table::Documents, super::keys::content(&namespace, &name, Revision(3)));
+    assert!(store.row(&namespace, &name, Revision(3), View::Full).unwrap().is_none(), "no damage either");
+    let tip = store.head(&namespace, &name).unwrap().unwrap();
+    let mut went = Totals::default();
+    loop {
+        let pruned = store.prune(&namespace, &name, &tip, head, 4).unwrap();
+        went.add(pruned.totals);
+        if pruned.is_done {
+            break;
+        }
+        store.verify(head).unwrap();
+    }
+    assert_eq!(went.versions, 9, "the tenth had been counted");
+    assert!(store.row(&namespace, &name, Revision(3), View::Basic).unwrap().is_none());
+    assert_eq!(store.verify(head).unwrap().versions, 50);
+
+    // What compaction keeps is never missing by itself, nor with its row.
+    store.tables.write(vec![Write::Set(Table::Versions, number(3), bytes.to_vec())]).unwrap();
+    assert!(store.verify(head).is_err(), "a number without a row");
+    remove(Table::Versions, number(3));
+    store.verify(head).unwrap();
+    let kept = store.tables.get(Table::Versions, &number(40)).unwrap().unwrap();
+    remove(Table::Versions, number(40));
+    assert!(store.verify(head).is_err());
+    store.tables.write(vec![Write::Set(Table::Versions, number(40), kept.to_vec())]).unwrap();
+    store.verify(head).unwrap();
+
+    let (dir, history) = (tempfile::tempdir().unwrap(), versions_and_deletion(1));
+    let store = open(&dir);
+    apply(&store, &history.commits, 2);
+    store.verify(Revision(2)).unwrap();
+    let row = super::keys::row(&namespace, &name, Revision(1));
+    store
+        .tables
+        .write(vec![Write::Remove(Table::Rows, row), Write::Remove(Table::Versions, number(1))])
+        .unwrap();
+    assert!(store.verify(Revision(2)).is_err(), "lost together they are missed too");
 }

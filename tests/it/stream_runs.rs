@@ -132,6 +132,11 @@ impl Wanderer {
     }
 
     fn keep(&mut self, event: &Event) {
+        // What was heard is enough, and a long run is long.
+        let recorder = &mut self.follower.recorder;
+        recorder.places.clear();
+        recorder.progress.clear();
+        recorder.groups.clear();
         let changed = |changes: &pb::watch_personas_response::Changes| {
             let changes =
                 changes.changes.iter().filter(|change| change.persona.as_ref().unwrap().digest != "");
