@@ -9,9 +9,6 @@ use crate::domain::{Alias, Name, Namespace, Persona, Revision, View};
 use crate::filter::Filter;
 use crate::store::{Store, StoreError};
 
-/// Names looked at in one step.
-const AT_ONCE: usize = 256;
-
 /// What is selected.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
@@ -78,52 +75,43 @@ impl Selection {
         store: &Store,
         at: Revision,
         view: View,
-        mut after: Option<Place>,
+        after: Option<Place>,
         mut each: impl FnMut(Persona) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        loop {
-            let candidates = self.candidates(store, after.as_ref())?;
-            let at_end = candidates.len() < AT_ONCE;
-            for (namespace, name) in candidates {
-                let row = match self.takes(&namespace, &name) {
-                    true => store.shown_row(&namespace, &name, self.alias.as_ref(), at)?,
-                    false => None,
-                };
-                if let Some(revision) = row {
-                    let read = |view| {
-                        let persona = store.row(&namespace, &name, revision, view)?;
-                        persona.ok_or_else(|| lost(&namespace, &name))
-                    };
-                    // The document is read once it is known to be wanted.
-                    let found = match (&self.filter, view) {
-                        (None, view) => Some(read(view)?),
-                        (Some(_), View::Basic) => Some(read(View::Basic)?).filter(|one| self.matches(one)),
-                        (Some(_), View::Full) => match self.matches(&read(View::Basic)?) {
-                            true => Some(read(View::Full)?),
-                            false => None,
-                        },
-                    };
-                    if let Some(persona) = found
-                        && !each(persona)?
-                    {
-                        return Ok(());
-                    }
-                }
-                after = Some((namespace, name));
+        let mut look_at = |namespace: &Namespace, name: &Name| {
+            let row = match self.takes(namespace, name) {
+                true => store.shown_row(namespace, name, self.alias.as_ref(), at)?,
+                false => None,
+            };
+            let Some(revision) = row else { return Ok(true) };
+            let read = |view| {
+                let persona = store.row(namespace, name, revision, view)?;
+                persona.ok_or_else(|| lost(namespace, name))
+            };
+            // The document is read once it is known to be wanted.
+            if self.filter.is_none() || view == View::Basic {
+                let persona = read(view)?;
+                return if self.matches(&persona) { each(persona) } else { Ok(true) };
             }
-            if at_end {
-                return Ok(());
-            }
-        }
-    }
-
-    /// The next names that may be selected, in order, each once; fewer than [`AT_ONCE`] are the last ones.
-    fn candidates(&self, store: &Store, after: Option<&Place>) -> Result<Vec<Place>, StoreError> {
+            if self.matches(&read(View::Basic)?) { each(read(view)?) } else { Ok(true) }
+        };
         if let Some(namespace) = self.namespace.as_ref().filter(|_| !self.names.is_empty()) {
-            let behind = self.names.iter().filter(|name| after.is_none_or(|(_, after)| *name > after));
-            return Ok(behind.take(AT_ONCE).map(|name| (namespace.clone(), name.clone())).collect());
+            let is_behind = |name: &&Name| after.as_ref().is_none_or(|(_, after)| *name > after);
+            for name in self.names.iter().filter(is_behind) {
+                if !look_at(namespace, name)? {
+                    break;
+                }
+            }
+            return Ok(());
         }
         let plan = self.filter.as_ref().map(|filter| filter.plan());
-        store.candidates(plan.as_ref(), self.alias.as_ref(), self.namespace.as_ref(), after, AT_ONCE)
+        let mut candidates =
+            store.candidates(plan.as_ref(), self.alias.as_ref(), self.namespace.as_ref(), after)?;
+        while let Some((namespace, name)) = candidates.next_name()? {
+            if !look_at(&namespace, &name)? {
+                break;
+            }
+        }
+        Ok(())
     }
 }
