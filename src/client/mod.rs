@@ -7,6 +7,8 @@ mod backoff;
 mod calls;
 mod error;
 mod findings;
+mod history;
+mod moves;
 mod watch;
 pub mod words;
 
@@ -20,6 +22,7 @@ pub use backoff::Backoff;
 pub use calls::new_request_id;
 pub use error::{CALL_ID_HEADER, ClientError, Refusal, Violation};
 pub use findings::{finding_from_wire, severity};
+pub use history::Listing;
 pub use watch::{Selection, Start, Step, Watch};
 
 use crate::wire::pb::admin_service_client::AdminServiceClient;
