@@ -7,8 +7,6 @@ mod plan;
 #[cfg(test)]
 pub(crate) mod strategy;
 mod term;
-#[cfg(test)]
-mod tests;
 
 pub use plan::Plan;
 pub use term::{Column, Term, terms};
@@ -58,3 +56,6 @@ impl Filter {
         Plan::of(&self.expr)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,8 +13,9 @@ use crate::domain::{
 /// Texts that are equal, hold each other, differ by case only, or want quoting.
 const TEXTS: [&str; 9] = ["a", "A", "ab", "b", "Ä b", "ä", "x\"y\\", "*", ""];
 const KEYS: [&str; 3] = ["team", "tier", "a.b/c \"d\""];
-const NAMES: [&str; 4] = ["a", "ab", "b", "b-a"];
-const TIMES: [(&str, i64); 4] = [
+const NAMES: [&str; 5] = ["a", "ab", "b", "b-a", "persona-0"];
+const TIMES: [(&str, i64); 5] = [
+    ("1970-01-01T00:00:00.000020Z", 20),
     ("2026-01-31", 1_769_817_600_000_000),
     ("2026-01-31T00:00:00.000001Z", 1_769_817_600_000_001),
     ("2026-01-31T02:00:00+02:00", 1_769_817_600_000_000),
@@ -37,7 +38,7 @@ impl Said {
     pub(crate) fn write(&self, way: usize) -> String {
         let blank = [" ", "  ", "\t\n "][way % 3];
         let nested = |part: &Self| match part {
-            Self::All(_) | Self::Any(_) if way % 2 == 0 => format!("({})", part.write(way + 1)),
+            Self::All(_) | Self::Any(_) if way.is_multiple_of(2) => format!("({})", part.write(way + 1)),
             Self::All(_) | Self::Any(_) => format!("( {blank}{} )", part.write(way + 1)),
             Self::Not(_) | Self::One(..) => part.write(way + 1),
         };
@@ -53,7 +54,7 @@ impl Said {
             Self::Any(parts) => {
                 parts.iter().map(nested).collect::<Vec<_>>().join(&format!("{blank}OR{blank}"))
             }
-            Self::Not(inner) if way % 2 == 0 => format!("-{}", nested(inner)),
+            Self::Not(inner) if way.is_multiple_of(2) => format!("-{}", nested(inner)),
             Self::Not(inner) => format!("NOT{blank}{}", nested(inner)),
             Self::One(field, key, operator, value, quoted) => {
                 let plain = |text: &str| text.chars().all(|c| c.is_alphanumeric() || c == '-' || c == ':');
@@ -69,7 +70,7 @@ impl Said {
                     value if plain(value) && !value.is_empty() && !quoted => (*value).to_owned(),
                     value => in_quotes(value),
                 };
-                let space = if way % 2 == 0 { "" } else { blank };
+                let space = if way.is_multiple_of(2) { "" } else { blank };
                 format!("{field}{key}{space}{operator}{space}{value}")
             }
         }
@@ -169,54 +170,65 @@ pub(crate) fn said() -> impl Strategy<Value = Said> {
     })
 }
 
-/// What is read from a document, and when it came.
-pub(crate) fn derived() -> impl Strategy<Value = (Derived, Timestamp)> {
+/// What is read from a document.
+pub(crate) fn derived() -> impl Strategy<Value = Derived> {
     let owned = || text().prop_map(str::to_owned);
     let labels = prop::collection::btree_map(select(&KEYS[..]).prop_map(str::to_owned), owned(), 0..3);
     let words = (owned(), owned(), prop::option::of(owned()), prop::option::of(owned()));
     let tools = prop::collection::vec(owned(), 0..3);
-    (words, labels, tools, select(Dialect::ALL), select(&TIMES[..])).prop_map(
-        |((display_name, description, tag, model), labels, tools, dialect, (_, time))| {
+    (words, labels, tools, select(Dialect::ALL)).prop_map(
+        |((display_name, description, tag, model), labels, tools, dialect)| {
             let nothing = Derived::nothing(dialect);
-            let derived = Derived { display_name, description, tag, model, labels, tools, ..nothing };
-            (derived, Timestamp(time))
+            Derived { display_name, description, tag, model, labels, tools, ..nothing }
         },
     )
 }
 
-pub(crate) fn persona() -> impl Strategy<Value = Persona> {
-    (select(&NAMES[..]), derived()).prop_map(|(name, (derived, create_time))| Persona {
-        namespace: Namespace::default(),
-        name: name.parse::<Name>().unwrap(),
+/// The same, by number.
+pub(crate) fn numbered(number: u64) -> Derived {
+    let pick = |way: u64| TEXTS.iter().cycle().nth((number / way % 9) as usize).unwrap().to_string();
+    let dialect = Dialect::ALL.iter().cycle().nth(number as usize % 8).unwrap();
+    let key = KEYS.iter().cycle().nth(number as usize % 3).unwrap();
+    Derived {
+        display_name: pick(1),
+        tag: (!number.is_multiple_of(4)).then(|| pick(2)),
+        model: (!number.is_multiple_of(5)).then(|| pick(3)),
+        labels: BTreeMap::from([((*key).to_owned(), pick(1))]),
+        tools: Vec::from([pick(1), pick(2)]),
+        ..Derived::nothing(*dialect)
+    }
+}
+
+/// The version that a revision made of a persona.
+pub(crate) fn version_of(namespace: &Namespace, name: &Name, number: u64, derived: Derived) -> Persona {
+    let (namespace, name, actor) = (namespace.clone(), name.clone(), Principal::anonymous());
+    Persona {
+        namespace,
+        name,
         version: Version(1),
-        revision: Revision(1),
+        revision: Revision(number),
         digest: Digest([0; 32]),
-        create_time,
-        actor: Principal::anonymous(),
+        create_time: Timestamp(number as i64),
+        actor,
         message: String::new(),
         origin: Origin::Api,
         derived,
         size: 0,
         content: Bytes::new(),
         purged: false,
+    }
+}
+
+pub(crate) fn persona() -> impl Strategy<Value = Persona> {
+    let parts = (select(&NAMES[..]), derived(), select(&TIMES[..]));
+    parts.prop_map(|(name, derived, (_, time))| {
+        let (namespace, name) = (Namespace::default(), name.parse().unwrap());
+        Persona { create_time: Timestamp(time), ..version_of(&namespace, &name, 1, derived) }
     })
 }
 
 /// A persona that says nothing but its name.
 pub(crate) fn silent() -> Persona {
-    Persona {
-        namespace: Namespace::default(),
-        name: "silent".parse().unwrap(),
-        version: Version(1),
-        revision: Revision(1),
-        digest: Digest([0; 32]),
-        create_time: Timestamp(0),
-        actor: Principal::anonymous(),
-        message: String::new(),
-        origin: Origin::Api,
-        derived: Derived { labels: BTreeMap::new(), ..Derived::nothing(Dialect::Persona) },
-        size: 0,
-        content: Bytes::new(),
-        purged: false,
-    }
+    let name = "silent".parse().unwrap();
+    version_of(&Namespace::default(), &name, 1, Derived::nothing(Dialect::Persona))
 }

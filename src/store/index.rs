@@ -9,12 +9,12 @@ use crate::domain::{Alias, Name, Namespace, Timestamp};
 use crate::filter::{Plan, Term};
 
 /// Names taken from a table at once.
-const AT_ONCE: usize = 128;
+const AT_ONCE: usize = if cfg!(test) { 3 } else { 128 };
 /// Entries above which a span of time is not followed: its names are sorted in memory.
-const SPAN_ENTRIES: usize = 4096;
+const SPAN_ENTRIES: usize = if cfg!(test) { 12 } else { 4096 };
 /// Entries up to which the ways of a conjunction are counted, round by round: a way that is short is found without
 /// counting the long ones.
-const ROUNDS: [usize; 3] = [64, 512, SPAN_ENTRIES];
+const ROUNDS: [usize; 3] = if cfg!(test) { [2, 5, SPAN_ENTRIES] } else { [64, 512, SPAN_ENTRIES] };
 /// Ways of a conjunction that are compared.
 const COMPARED: usize = 16;
 
@@ -306,3 +306,6 @@ impl Way {
 fn odd(key: &[u8]) -> StoreError {
     StoreError::damaged(key, "a key that leads to no persona")
 }
+
+#[cfg(test)]
+mod tests;

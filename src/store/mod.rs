@@ -106,4 +106,10 @@ impl Store {
     pub fn size_on_disk(&self) -> Result<u64, StoreError> {
         self.tables.size_on_disk()
     }
+
+    /// Entries read of all tables so far.
+    #[cfg(test)]
+    pub(crate) fn entries_read(&self) -> u64 {
+        self.tables.entries_read.load(std::sync::atomic::Ordering::Relaxed)
+    }
 }
