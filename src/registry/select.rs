@@ -69,6 +69,19 @@ impl Selection {
         Ok(shown.filter(|persona| self.matches(persona)))
     }
 
+    /// What a client may hold of a name that follows since a revision: what was selected then. Of a version that was purged
+    /// since nobody can tell whether the filter matched it, so it counts as if it did.
+    pub(super) fn held_since(
+        &self,
+        store: &Store,
+        namespace: &Namespace,
+        name: &Name,
+        since: Revision,
+    ) -> Result<Option<Persona>, StoreError> {
+        let shown = store.shown(namespace, name, self.alias.as_ref(), since, View::Basic)?;
+        Ok(shown.filter(|persona| persona.purged || self.matches(persona)))
+    }
+
     /// Walks what is selected at a revision, behind `after`, by namespace and name, for as long as `each` says so.
     pub(super) fn walk(
         &self,
@@ -113,5 +126,84 @@ impl Selection {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::{Change, Commit, Derived, Dialect, Principal, Sequence, StoreId, Timestamp};
+    use crate::filter::strategy::version_of;
+    use crate::store::Options;
+
+    const PERSONAS: u64 = 1000;
+    /// One in so many is of the team asked for.
+    const ONE_IN: u64 = 100;
+
+    /// A view of personas in one commit.
+    fn view(dir: &tempfile::TempDir) -> Store {
+        let store = Store::open(dir.path(), &Options { cache_bytes: 8 << 20 }).unwrap();
+        let change = |number: u64| {
+            let team = if number.is_multiple_of(ONE_IN) { "payments" } else { "platform" };
+            let labels = BTreeMap::from([("team".to_owned(), team.to_owned())]);
+            let derived = Derived { labels, ..Derived::nothing(Dialect::Persona) };
+            let name = format!("p{number:05}").parse().unwrap();
+            let persona = version_of(&Namespace::default(), &name, 1, derived);
+            Change::Put { created: true, persona: Arc::new(persona) }
+        };
+        let commit = Commit {
+            sequence: Sequence(1),
+            revision: Revision(1),
+            time: Timestamp(1),
+            principal: Principal::anonymous(),
+            call_id: "".into(),
+            changes: (0..PERSONAS).map(change).collect(),
+            requests: Vec::new(),
+            bases: Vec::new(),
+            floor: None,
+        };
+        store.apply(StoreId([7; 16]), &[Arc::new(commit)]).unwrap();
+        store
+    }
+
+    /// How many a filter finds, and the entries of the view that were read for it.
+    fn search(store: &Store, filter: &str) -> (u64, u64) {
+        let filter = Some(filter).filter(|text| !text.is_empty());
+        let filter = filter.map(|text| Arc::new(Filter::parse(text).unwrap()));
+        let selection = Selection { filter, ..Selection::default() };
+        let (before, mut found) = (store.entries_read(), 0);
+        let each = |_| {
+            found += 1;
+            Ok(true)
+        };
+        selection.walk(store, Revision(1), View::Basic, None, each).unwrap();
+        (found, store.entries_read() - before)
+    }
+
+    #[test]
+    fn a_selective_filter_reads_what_it_finds_and_not_everything() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = view(&dir);
+        let (all, everything) = search(&store, "");
+        assert!(all == PERSONAS && everything >= 3 * PERSONAS);
+        for (filter, finds) in [
+            ("labels.team = payments", PERSONAS / ONE_IN),
+            ("dialect = persona AND labels.team = payments AND create_time > 1970-01-01", PERSONAS / ONE_IN),
+            ("labels.team = payments OR name = p00001", PERSONAS / ONE_IN + 1),
+            ("labels.team = payments AND NOT name:p", 0),
+            ("labels.team = nobody OR tag = x OR tools:y", 0),
+            ("name = p00007", 1),
+            ("name = \"No Name\"", 0),
+        ] {
+            let (found, read) = search(&store, filter);
+            assert_eq!(found, finds, "{filter}");
+            // Of each candidate its entry, head and row, and a few to see which way is short.
+            assert!(read <= 4 * PERSONAS / ONE_IN + 60, "{filter}: {read} entries");
+        }
+        // What no term leads to is looked for everywhere.
+        let (found, read) = search(&store, "name:p0000");
+        assert!(found == 10 && read >= everything, "{read}");
     }
 }
