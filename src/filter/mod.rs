@@ -1,6 +1,7 @@
 //! Selecting personas by what they say: a subset of AIP-160, and the terms that personas are found by.
 
 mod expr;
+mod fit;
 mod moment;
 mod parse;
 mod plan;

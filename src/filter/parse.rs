@@ -9,9 +9,9 @@ use winnow::stream::{Location as _, Stateful};
 use winnow::token::{any, one_of, rest, take_while};
 
 use super::InvalidFilter;
-use super::expr::{Comparison, Expr, FIELDS, Field, Test, fold};
-use super::moment::moment;
-use crate::domain::{Dialect, limits};
+use super::expr::{Comparison, Expr, FIELDS, Field};
+use super::fit::{Operator, Value, Wrong, operators, short, test};
+use crate::domain::limits;
 
 /// The text, and how many restrictions were read of it.
 type Input<'a> = Stateful<LocatingSlice<&'a str>, usize>;
@@ -27,19 +27,6 @@ impl ParserError<Input<'_>> for InvalidFilter {
     fn into_inner(self) -> Result<Self, Self> {
         Ok(self)
     }
-}
-
-/// What a restriction asks.
-#[derive(Clone, Copy, PartialEq)]
-enum Operator {
-    Has,
-    Compares(Comparison),
-}
-
-/// A value as it was written.
-struct Value {
-    text: String,
-    quoted: bool,
 }
 
 pub(super) fn parse(text: &str) -> Parsed<Expr> {
@@ -172,68 +159,6 @@ fn restriction(input: &mut Input<'_>) -> Parsed<Expr> {
 
 const RESTRICTION: &str = "a restriction such as labels.team = \"payments\"";
 
-/// Which part of a restriction is not as its field has it.
-enum Wrong {
-    Operator(String),
-    Value(String),
-}
-
-/// The restriction that field, operator and value come to.
-fn test(field: Field, operator: Operator, value: Value) -> Result<Expr, Wrong> {
-    let Value { text, quoted } = value;
-    if !quoted && text == "*" {
-        return match operator {
-            Operator::Has => Ok(Expr::Test(Test::Present(field))),
-            Operator::Compares(_) => Err(Wrong::Value(format!(
-                "* asks whether there is a value: write {field}:*; a star itself stands in quotes"
-            ))),
-        };
-    }
-    let odd = || Err(Wrong::Operator(format!("{field} is asked about with {}", operators(&field))));
-    Ok(Expr::Test(match (&field, operator) {
-        (Field::Labels, Operator::Has) => Test::Key(text),
-        (Field::Tools, Operator::Has) => Test::Tool(text),
-        (Field::CreateTime, Operator::Compares(comparison)) => match moment(&text) {
-            Some(time) => Test::Time(comparison, time, text),
-            None => {
-                return Err(Wrong::Value(format!(
-                    "`{}` is no time; write 2026-01-31T00:00:00Z, or a date such as 2026-01-31",
-                    short(&text)
-                )));
-            }
-        },
-        (Field::Labels | Field::Tools, Operator::Compares(_)) | (Field::CreateTime, Operator::Has) => {
-            return odd();
-        }
-        (Field::Dialect, _) => {
-            let comparison = match operator {
-                Operator::Has => Comparison::Equal,
-                Operator::Compares(comparison @ (Comparison::Equal | Comparison::NotEqual)) => comparison,
-                Operator::Compares(_) => return odd(),
-            };
-            if text.parse::<Dialect>().is_err() {
-                let known: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.as_str()).collect();
-                let known = known.join(", ");
-                return Err(Wrong::Value(format!("`{}` is no dialect; known are {known}", short(&text))));
-            }
-            Test::Text(field, comparison, text)
-        }
-        (_, Operator::Has) => Test::Contains(field, fold(&text)),
-        (_, Operator::Compares(comparison)) => Test::Text(field, comparison, text),
-    }))
-}
-
-/// The operators that a field takes, as a message lists them.
-fn operators(field: &Field) -> &'static str {
-    match field {
-        Field::Labels => "`:` and a key, or :*",
-        Field::Tools => "`:` and a tool, or :*",
-        Field::Dialect => "=, !=, or :*",
-        Field::CreateTime => "=, !=, <, <=, >, >=, or :*",
-        _ => "=, !=, <, <=, >, >=, `:` for a part of it, or :*",
-    }
-}
-
 /// The key of a label, behind the point.
 fn key(input: &mut Input<'_>) -> Parsed<String> {
     if peek(opt("\"")).parse_next(input)?.is_some() {
@@ -324,16 +249,6 @@ fn is_plain(c: char) -> bool {
 /// Characters of values without quotes.
 fn is_of_word(c: char) -> bool {
     !c.is_whitespace() && !c.is_control() && !"()\"'<>=!,".contains(c)
-}
-
-/// The beginning of what a message repeats: a status has room for one sentence.
-fn short(word: &str) -> String {
-    const MOST: usize = 16;
-    let mut shown: String = word.chars().take(MOST).collect();
-    if word.chars().nth(MOST).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 /// Where the parser is, in bytes from the beginning.
