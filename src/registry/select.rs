@@ -69,16 +69,16 @@ impl Selection {
         Ok(shown.filter(|persona| self.matches(persona)))
     }
 
-    /// What a client may hold of a name that follows since a revision: what was selected then. Of a version that was purged
-    /// since nobody can tell whether the filter matched it, so it counts as if it did.
-    pub(super) fn held_since(
+    /// What may have been selected of a name at a revision: what a purged version said is not known any more, and a client that
+    /// has it must hear of its end.
+    pub(super) fn was(
         &self,
         store: &Store,
         namespace: &Namespace,
         name: &Name,
-        since: Revision,
+        at: Revision,
     ) -> Result<Option<Persona>, StoreError> {
-        let shown = store.shown(namespace, name, self.alias.as_ref(), since, View::Basic)?;
+        let shown = store.shown(namespace, name, self.alias.as_ref(), at, View::Basic)?;
         Ok(shown.filter(|persona| persona.purged || self.matches(persona)))
     }
 

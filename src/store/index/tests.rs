@@ -169,7 +169,7 @@ proptest! {
         apply(&store, &[commit(Revision(last as u64), Vec::new(), Some(Revision(floor as u64)))], 1);
         for (namespace, name) in candidates(&store, None, None, None, None) {
             let head = store.head(&namespace, &name).unwrap().unwrap();
-            store.prune(&namespace, &name, &head, Revision(floor as u64)).unwrap();
+            store.prune(&namespace, &name, &head, Revision(floor as u64), usize::MAX).unwrap();
         }
         for filter in filters.iter().map(parsed) {
             for alias in [None, Some(alias(0)), Some(alias(1))] {
