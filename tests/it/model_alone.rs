@@ -102,7 +102,7 @@ fn run(cases: u32, most: usize, manner: Manner) {
 
 /// Few names, so that everything meets.
 pub const MANNER: Manner =
-    Manner { names: 3, request_ids: 8, reads: 40, purges: true, compactions: 15, filters: false };
+    Manner { names: 3, request_ids: 8, reads: 40, purges: true, compactions: 15, filters: true };
 
 #[test]
 fn model_a_caller_alone_is_answered_as_the_contract_says() {

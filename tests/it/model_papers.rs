@@ -179,7 +179,11 @@ pub fn sections(persona: &pb::Persona, paths: &[String]) -> Result<String, Strin
 }
 
 /// Filters of the runs, and what each takes, said once more without a parser.
-pub const FILTERS: [(&str, fn(&pb::Persona) -> bool); 5] = [
+pub const FILTERS: [(&str, fn(&pb::Persona) -> bool); 7] = [
+    ("tools:Write AND model = small OR model = large", |it| {
+        it.tools.iter().any(|tool| tool == "Write") && !it.model.is_empty()
+    }),
+    ("labels.team != red", |it| !matches!(team(it), "" | "red")),
     ("labels.team = \"red\"", |it| team(it) == "red"),
     ("tag = \"[ONE]\" AND NOT model = \"small\"", |it| it.tag == "[ONE]" && it.model != "small"),
     ("labels.team = \"blue\" OR tools:Bash", |it| {
