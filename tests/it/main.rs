@@ -77,6 +77,7 @@ mod seeding;
 mod services;
 mod soak_folder;
 mod stall;
+mod stream_aliases;
 mod stream_check;
 mod stream_runs;
 mod tidy;

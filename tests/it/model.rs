@@ -70,7 +70,8 @@ pub fn argument(field: &str) -> Refusal {
 pub struct Version {
     /// As it was put, in the FULL view.
     pub persona: pb::Persona,
-    pub purged: bool,
+    /// The revision that did it.
+    pub purged: Option<i64>,
     /// A reader was told so: when it happens is the registry's own affair.
     pub pruned: bool,
 }
@@ -470,7 +471,7 @@ impl Model {
     /// A version that can be read.
     pub fn kept(&self, key: &Key, number: i64) -> Result<(), Refusal> {
         let life = &self.lives[key];
-        let cause = match life.version(number).map(|version| (version.pruned, version.purged)) {
+        let cause = match life.version(number).map(|version| (version.pruned, version.purged.is_some())) {
             Some((false, false)) => return Ok(()),
             None => "never",
             Some((false, true)) => "purged",
@@ -673,7 +674,7 @@ impl Model {
             match change {
                 Change::Put(_, persona) => {
                     let (version, message) = (persona.version, persona.message.clone());
-                    life.versions.push(Version { persona: *persona, purged: false, pruned: false });
+                    life.versions.push(Version { persona: *persona, purged: None, pruned: false });
                     life.log.push(Entry { revision, event: Event::Put, version, message });
                 }
                 Change::Delete(_, message) => {
@@ -687,7 +688,7 @@ impl Model {
                 Change::Alias(_, alias, version, message) => {
                     life.moves.push(Move { revision, alias, version, message })
                 }
-                Change::Purge(_, version) => life.versions[version as usize - 1].purged = true,
+                Change::Purge(_, version) => life.versions[version as usize - 1].purged = Some(revision),
             }
         }
     }

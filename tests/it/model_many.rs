@@ -211,8 +211,13 @@ fn answered(
         }
         _ => {}
     }
-    model.observe(call, reply, &Meanwhile { lives: Some(lives), floor: possible, head });
+    let meanwhile = Meanwhile { lives: Some(lives), floor: possible, head };
+    model.observe(call, reply, &meanwhile);
+    let early = model.purge_early(call, reply, &meanwhile);
     let (mut expected, effect) = model.answer(call);
+    for (key, version) in early {
+        model.lives.get_mut(&key).unwrap().versions[version as usize - 1].purged = None;
+    }
     // A group is answered with the revision of its last commit.
     let is_write = !matches!(reply, Reply::Refused(_)) && call.is_write();
     let mut reply = bare(reply);

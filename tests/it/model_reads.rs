@@ -62,7 +62,7 @@ impl Model {
     pub fn shown(&self, life: &Life, number: i64, full: bool) -> pb::Persona {
         let version = life.version(number).unwrap();
         let mut persona = version.persona.clone();
-        if version.purged {
+        if version.purged.is_some() {
             persona = pb::Persona {
                 namespace: persona.namespace,
                 name: persona.name,
@@ -273,7 +273,7 @@ impl Model {
             let version = life.version(entry.version).unwrap();
             let naming = aliases.iter().filter(|(_, moved)| moved.version == Some(entry.version));
             pb::PersonaVersion {
-                r#type: match version.purged {
+                r#type: match version.purged.is_some() {
                     true => pb::persona_version::Type::Purged.into(),
                     false => pb::persona_version::Type::Version.into(),
                 },
@@ -419,6 +419,27 @@ impl Model {
             let entry = life.log.iter().find(|entry| entry.revision == revision).unwrap().clone();
             life.mark(&entry, false);
         }
+    }
+
+    /// Takes versions as purged that a history tells of as such, and that were while the answer was made: bytes that are
+    /// gone are gone as of every revision. Tells which, so that they can be taken back.
+    pub fn purge_early(&mut self, call: &Call, reply: &Reply, meanwhile: &Meanwhile<'_>) -> Vec<(Key, i64)> {
+        let (Call::Versions(asked), Reply::Versions(page), Some(lives)) = (call, reply, meanwhile.lives)
+        else {
+            return Vec::new();
+        };
+        let key = (namespace_of(&asked.namespace), asked.name.clone());
+        let Some(life) = self.lives.get_mut(&key) else { return Vec::new() };
+        let mut early = Vec::new();
+        for told in page.versions.iter().filter(|told| told.r#type() == pb::persona_version::Type::Purged) {
+            let end = lives[&key].version(told.version).and_then(|version| version.purged);
+            let version = &mut life.versions[told.version as usize - 1];
+            if version.purged.is_none() && end.is_some_and(|at| at <= meanwhile.head) {
+                version.purged = end;
+                early.push((key.clone(), told.version));
+            }
+        }
+        early
     }
 
     /// The versions without which a call cannot do what it does.

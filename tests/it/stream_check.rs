@@ -34,7 +34,7 @@ impl Timeline {
             if !is_taken {
                 continue;
             }
-            if !request.filter.is_empty() && life.versions.iter().any(|version| version.purged) {
+            if !request.filter.is_empty() && life.versions.iter().any(|version| version.purged.is_some()) {
                 timeline.forgotten.insert(key.clone());
                 continue;
             }
