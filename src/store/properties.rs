@@ -10,13 +10,14 @@ use proptest::prelude::*;
 use super::sled::TABLES;
 use super::{Options, Store, VersionState};
 use crate::domain::{
-    Alias, AliasMove, Change, Commit, Derived, Dialect, Digest, Name, Namespace, Origin, Persona, Principal,
-    Purge, Revision, Sequence, StoreId, Timestamp, Tombstone, Version, View, limits,
+    Alias, AliasMove, Change, Commit, Digest, Name, Namespace, Origin, Persona, Principal, Purge, Revision,
+    Sequence, StoreId, Timestamp, Tombstone, Version, View, limits,
 };
+use crate::filter::strategy::numbered;
 
 /// What someone tried, by name; the number chooses among versions and aliases.
 #[derive(Debug, Clone, Copy)]
-enum Try {
+pub(super) enum Try {
     Put,
     Delete,
     Alias(u64),
@@ -24,7 +25,7 @@ enum Try {
     Purge(u64),
 }
 
-fn tries() -> impl Strategy<Value = Vec<(u8, Try)>> {
+pub(super) fn tries() -> impl Strategy<Value = Vec<(u8, Try)>> {
     let one = prop_oneof![
         10 => Just(Try::Put),
         1 => Just(Try::Delete),
@@ -38,27 +39,27 @@ fn tries() -> impl Strategy<Value = Vec<(u8, Try)>> {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-struct State {
+pub(super) struct State {
     last: u64,
     live: bool,
     aliases: BTreeMap<Alias, u64>,
 }
 
 /// What is there after a revision, by name.
-type World = BTreeMap<Name, State>;
+pub(super) type World = BTreeMap<Name, State>;
 
-struct History {
-    commits: Vec<Arc<Commit>>,
+pub(super) struct History {
+    pub(super) commits: Vec<Arc<Commit>>,
     /// After each revision, from 0 on.
     worlds: Vec<World>,
     purged: BTreeSet<(Name, u64)>,
 }
 
-fn name(of: u8) -> Name {
+pub(super) fn name(of: u8) -> Name {
     format!("persona-{of}").parse().unwrap()
 }
 
-fn alias(of: u64) -> Alias {
+pub(super) fn alias(of: u64) -> Alias {
     ["production", "staging"][usize::try_from(of % 2).unwrap()].parse().unwrap()
 }
 
@@ -68,7 +69,6 @@ fn content(name: &Name, version: u64) -> Bytes {
 
 fn persona(name: &Name, version: u64, revision: Revision) -> Persona {
     let content = content(name, version);
-    let labels = BTreeMap::from([("team".to_owned(), format!("t{}", version % 3))]);
     Persona {
         namespace: Namespace::default(),
         name: name.clone(),
@@ -79,7 +79,7 @@ fn persona(name: &Name, version: u64, revision: Revision) -> Persona {
         actor: Principal::anonymous(),
         message: String::new(),
         origin: Origin::Api,
-        derived: Derived { labels, ..Derived::nothing(Dialect::Persona) },
+        derived: numbered(version),
         size: content.len() as u32,
         content,
         purged: false,
@@ -87,7 +87,7 @@ fn persona(name: &Name, version: u64, revision: Revision) -> Persona {
 }
 
 /// Takes the tries as the registry would.
-fn history(tries: &[(u8, Try)]) -> History {
+pub(super) fn history(tries: &[(u8, Try)]) -> History {
     let mut history = History { commits: Vec::new(), worlds: vec![World::new()], purged: BTreeSet::new() };
     let mut made: BTreeMap<(Name, u64), Revision> = BTreeMap::new();
     for (of, what) in tries {
@@ -160,7 +160,7 @@ fn history(tries: &[(u8, Try)]) -> History {
     history
 }
 
-fn commit(revision: Revision, changes: Vec<Change>, floor: Option<Revision>) -> Arc<Commit> {
+pub(super) fn commit(revision: Revision, changes: Vec<Change>, floor: Option<Revision>) -> Arc<Commit> {
     let sequence = if floor.is_some() { revision.0 + 1 } else { revision.0 };
     Arc::new(Commit {
         sequence: Sequence(sequence),
@@ -175,11 +175,11 @@ fn commit(revision: Revision, changes: Vec<Change>, floor: Option<Revision>) -> 
     })
 }
 
-fn open(dir: &tempfile::TempDir) -> Store {
+pub(super) fn open(dir: &tempfile::TempDir) -> Store {
     Store::open(dir.path(), &Options { cache_bytes: 1 << 20 }).unwrap()
 }
 
-fn apply(store: &Store, commits: &[Arc<Commit>], group: usize) {
+pub(super) fn apply(store: &Store, commits: &[Arc<Commit>], group: usize) {
     for group in commits.chunks(group) {
         store.apply(StoreId([7; 16]), group).unwrap();
     }
