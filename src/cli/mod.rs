@@ -1,5 +1,8 @@
 //! The command line: one command a file; data on stdout, words on stderr, exit codes in one match (`exit`).
 
+mod backup;
+mod check;
+mod compact;
 mod completions;
 mod config;
 mod delete;
@@ -14,6 +17,7 @@ mod put;
 mod refused;
 mod remote;
 mod report;
+mod restore_store;
 mod serve;
 mod shape;
 mod status;
@@ -86,6 +90,10 @@ enum Command {
     Watch(watch::Args),
     Status(status::Args),
     Refused(refused::Args),
+    Backup(backup::Args),
+    RestoreStore(restore_store::Args),
+    Check(check::Args),
+    Compact(compact::Args),
     Config(config::Args),
     Completions(completions::Args),
 }
@@ -125,6 +133,14 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
         Command::Watch(args) => {
             let config = load(&[args.remote.given(), args.places.given_one()], false)?;
             watch::run(&args, &config, out).await
+        }
+        Command::Backup(args) => backup::run(&args, &load(&[args.remote.given()], false)?, out).await,
+        Command::RestoreStore(args) => {
+            restore_store::run(&args, load(&[args.store.given()], false)?.keeping()?, out)
+        }
+        Command::Check(args) => check::run(&args, load(&[args.store.given()], false)?.keeping()?, out),
+        Command::Compact(args) => {
+            compact::run(&args, load(&[args.store.given()], false)?.keeping()?, out).await
         }
         Command::Config(args) => match args.what {
             config::What::Show(args) => {

@@ -1,6 +1,7 @@
 //! The one table of settings: how each is called in every layer, what it holds, and where its value goes.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::kind::{self, Kind, LogFormat};
 use super::{Config, Given, Problem};
@@ -81,6 +82,7 @@ pub(super) const LOG_FORMAT: &[(&str, LogFormat)] =
     &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)];
 
 const MIB: u64 = 1024 * 1024;
+const SECONDS_OF_DAY: u64 = 24 * 60 * 60;
 
 /// All settings, in the order of help, the file and the documentation.
 pub static SETTINGS: &[Setting] = &[
@@ -250,6 +252,63 @@ pub static SETTINGS: &[Setting] = &[
         set: |config, given| {
             given.one(kind::seconds).map(|it| config.options.registry.checkpoint_interval = it)
         },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "history-age",
+        flag: "history-age",
+        variable: "PERSONA_HISTORY_AGE",
+        kind: Kind::Number("DAYS"),
+        default: Fallback::Text("30"),
+        help: "How many days back revisions can be read as of. What was superseded before goes, but for the last 50 versions \
+               of each persona and what an alias names",
+        example: "",
+        set: |config, given| {
+            let age = &mut config.options.registry.history_age;
+            given
+                .one(|text| kind::number(text, 0))
+                .map(|it| *age = Duration::from_secs(it.saturating_mul(SECONDS_OF_DAY)))
+        },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "history-max",
+        flag: "history-max",
+        variable: "PERSONA_HISTORY_MAX",
+        kind: Kind::Number("MIB"),
+        default: Fallback::Words("no limit"),
+        help: "Let older history go too once the documents of all versions take more than this, in MiB",
+        example: "4096",
+        set: |config, given| {
+            let most = &mut config.options.registry.history_max_bytes;
+            given.one(|text| kind::number(text, 0)).map(|it| *most = Some(it.saturating_mul(MIB)))
+        },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "snapshot-after",
+        flag: "snapshot-after",
+        variable: "PERSONA_SNAPSHOT_AFTER",
+        kind: Kind::Number("MIB"),
+        default: Fallback::Text("256"),
+        help: "Have a snapshot take the place of finished journal files once they have more than this, and twice what the last \
+               snapshot has, in MiB",
+        example: "",
+        set: |config, given| {
+            let bytes = &mut config.options.registry.snapshot_bytes;
+            given.one(|text| kind::number(text, 0)).map(|it| *bytes = it.saturating_mul(MIB))
+        },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "read-only",
+        flag: "read-only",
+        variable: "PERSONA_READ_ONLY",
+        kind: Kind::Switch,
+        default: Fallback::Text("false"),
+        help: "Take no writes, neither from callers nor from folders",
+        example: "",
+        set: |config, given| given.one(kind::switch).map(|it| config.options.registry.read_only = it),
     },
     Setting {
         section: Section::Serve,

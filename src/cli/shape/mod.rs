@@ -6,10 +6,12 @@ mod event;
 mod persona;
 mod refused;
 mod registry;
+mod store;
 mod write;
 
 pub(super) use event::Event;
 pub(super) use persona::{Brief, Whole, moment};
 pub(super) use refused::Refused;
 pub(super) use registry::{Folder, Registry};
+pub(super) use store::{Backup, Checked, Compacted, Finding, Restored};
 pub(super) use write::{Deleted, Put};
