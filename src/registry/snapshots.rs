@@ -220,7 +220,7 @@ impl Committer {
         // What came before the journal would be nowhere but in the view.
         let uncovered = self.journal.oldest() > covered.next();
         let most = self.shared.options.snapshot_bytes.max(bytes.saturating_mul(2));
-        uncovered || self.journal.sealed_bytes() >= most
+        uncovered || self.journal.sealed_bytes() > most
     }
 
     fn start_snapshot(&mut self) {

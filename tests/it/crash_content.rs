@@ -233,9 +233,18 @@ impl Copy {
     }
 
     pub fn open_with(&self, durability: Durability) -> Result<(Registry, OpenReport), OpenError> {
-        let (done, opened) = mpsc::channel();
-        let mut options = options(self.dir.path());
+        let mut options = self.options();
         options.journal.durability = durability;
+        Self::open_as(options)
+    }
+
+    /// How it is opened.
+    pub fn options(&self) -> Options {
+        options(self.dir.path())
+    }
+
+    pub fn open_as(options: Options) -> Result<(Registry, OpenReport), OpenError> {
+        let (done, opened) = mpsc::channel();
         std::thread::spawn(move || drop(done.send(Registry::open(options))));
         opened.recv_timeout(PATIENCE).expect("opening comes to an end")
     }

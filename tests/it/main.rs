@@ -14,6 +14,7 @@
 
 mod aliases;
 mod as_of;
+mod backups;
 mod batches;
 mod calls;
 mod cli;
@@ -30,6 +31,7 @@ mod crash_content;
 mod crash_full;
 mod crash_kill;
 mod crash_live;
+mod crash_snapshot;
 mod crash_view;
 mod disk_full;
 mod documents;
@@ -58,6 +60,7 @@ mod power_cut;
 mod program;
 mod promises;
 mod proxy;
+mod purging;
 mod raw;
 mod reads;
 mod recorder;
