@@ -194,12 +194,27 @@ impl Sample {
     }
 }
 
+/// A data directory's files, to be laid down again.
+pub struct Image(Vec<(PathBuf, Vec<u8>)>);
+
+impl Image {
+    pub fn copy(&self) -> Copy {
+        let dir = tempfile::tempdir().unwrap();
+        lay_down(&self.0, dir.path());
+        Copy { dir }
+    }
+}
+
 /// A data directory of one test's own.
 pub struct Copy {
     dir: tempfile::TempDir,
 }
 
 impl Copy {
+    pub fn image(&self) -> Image {
+        Image(files(self.dir.path(), self.dir.path()))
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join("data").join(name)
     }

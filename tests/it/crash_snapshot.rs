@@ -2,12 +2,12 @@
 //! left, or of the snapshot itself, which is never skipped when it is needed and damaged.
 
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use persona_registry::registry::{Registry, check};
 
-use crate::crash_content::{Copy, Sample, place, run};
+use crate::crash_content::{Copy, Image, Sample, place, run};
 use crate::faulty::{Disk, Mood};
 use crate::harness::{PATIENCE, put};
 use crate::journal_commits::Dice;
@@ -35,9 +35,13 @@ fn until(done: impl Fn() -> bool) {
 
 /// The large sample, its journal shortened by a snapshot.
 fn short() -> Copy {
-    let copy = Sample::large().copy();
-    shortened(&copy);
-    copy
+    static SHORT: OnceLock<Image> = OnceLock::new();
+    let make = || {
+        let copy = Sample::large().copy();
+        shortened(&copy);
+        copy.image()
+    };
+    SHORT.get_or_init(make).copy()
 }
 
 fn holds(copy: &Copy) -> Option<String> {

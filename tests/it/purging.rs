@@ -197,7 +197,7 @@ async fn crash_f_a_purge_that_is_killed_anywhere_is_done_by_its_retry() {
         let mut purging = client.clone();
         let asked = tokio::spawn(async move { purging.purge_persona_version(purge("leaky")).await });
         // From before it begins to behind its end.
-        std::thread::sleep(Duration::from_micros(dice.roll() % 60_000));
+        std::thread::sleep(Duration::from_micros(dice.roll() % 300_000));
         drop(process);
         let answered = asked.await.unwrap();
         cut += usize::from(answered.is_err());
