@@ -78,6 +78,9 @@ pub(super) struct Tables {
     path: PathBuf,
     /// None only while it is being dropped.
     open: Option<Open>,
+    /// Writes after which all fail, for tests that cut something short.
+    #[cfg(test)]
+    pub(super) writes_left: std::sync::atomic::AtomicU64,
 }
 
 struct Open {
@@ -127,7 +130,12 @@ impl Tables {
                 opened => break opened.map_err(failed)?,
             }
         };
-        Ok(Self { path: path.to_owned(), open: Some(Open { db, trees }) })
+        Ok(Self {
+            path: path.to_owned(),
+            open: Some(Open { db, trees }),
+            #[cfg(test)]
+            writes_left: u64::MAX.into(),
+        })
     }
 
     /// Makes everything written so far durable: sled writes it out, then the file is synced through a
@@ -205,6 +213,8 @@ impl Tables {
     pub(super) fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         self.engine(|open| {
             for write in writes {
+                #[cfg(test)]
+                self.may_write()?;
                 match write {
                     Write::Set(table, key, value) => drop(open.tree(table).insert(key, seal(&value))?),
                     Write::Remove(table, key) => drop(open.tree(table).remove(key)?),
@@ -212,6 +222,13 @@ impl Tables {
             }
             Ok(())
         })
+    }
+
+    #[cfg(test)]
+    fn may_write(&self) -> sled::Result<()> {
+        use std::sync::atomic::Ordering::Relaxed;
+        let left = self.writes_left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        left.map(drop).map_err(|_| sled::Error::Unsupported("cut short".to_owned()))
     }
 
     fn engine<T>(&self, call: impl FnOnce(&Open) -> sled::Result<T>) -> Result<T, StoreError> {
