@@ -36,18 +36,18 @@ pub(crate) fn run(args: &Args, config: Config, out: &mut Output) -> Result<Outco
     let options = config.options.registry;
     let checked =
         registry::check(&options, args.rebuild).map_err(|error| Failure::Server(Box::new(error)))?;
-    let told = shape::Checked::new(options.data_dir.display().to_string(), checked);
+    let told = shape::CheckedStore::new(options.data_dir.display().to_string(), checked);
     match args.output {
         Form::Json => out.json(&told)?,
         Form::Yaml => out.yaml(&told)?,
         Form::Text => text(&told, out)?,
     }
     // What was made anew is damaged no more.
-    let counts = |found: &shape::Finding| !(told.rebuilt && found.part == VIEW);
+    let counts = |found: &shape::Damage| !(told.rebuilt && found.part == VIEW);
     Ok(if told.findings.iter().any(counts) { Outcome::Findings } else { Outcome::Done })
 }
 
-fn text(told: &shape::Checked, out: &mut Output) -> Result<(), Failure> {
+fn text(told: &shape::CheckedStore, out: &mut Output) -> Result<(), Failure> {
     let store = told.store_id.as_ref().map_or("a store without a name", |store_id| store_id);
     out.line(&format!("{}: store {store}, revision {}", printable(&told.data_dir), told.revision))?;
     let read = format!(

@@ -1,53 +1,44 @@
-//! `persona compact`: a data directory as small as it gets, while no registry runs on it.
+//! `persona compact-history`: the oldest revision that can be read as of rises.
 
-use indicatif::HumanBytes;
-
-use super::flags::{Flags, Keeping};
 use super::form::Form;
-use super::output::printable;
+use super::remote::{Remote, connect};
 use super::{Failure, Outcome, Output, shape};
 use crate::config::Config;
-use crate::registry;
 
-/// Shrink a data directory: what is below the floor goes, a snapshot takes the place of the journal, and the view is made
-/// anew. No registry may run on it
+/// Raise the floor of history: what was superseded before it goes, but for the last 50 versions of each persona
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
+    /// The new floor [default: the registry's revision]
+    #[arg(long, value_name = "REVISION", value_parser = clap::value_parser!(i64).range(1..))]
+    to: Option<i64>,
+
     /// What to print
     #[arg(short, long, value_enum, default_value = "text")]
     output: Form,
 
     #[command(flatten)]
-    pub(super) store: Flags<Keeping>,
+    pub(super) remote: Remote,
 }
 
 const EXAMPLES: &str = "\
-Examples:
-  persona compact
-  persona compact --data-dir data -o json";
+What an alias names stays too. The floor never falls, and rises by itself, 30 days back.
 
-pub(crate) async fn run(args: &Args, config: Config, out: &mut Output) -> Result<Outcome, Failure> {
-    let data_dir = config.options.registry.data_dir.display().to_string();
-    let compacted = registry::compact(config.options.registry).await;
-    let compacted = compacted.map_err(|error| Failure::Server(Box::new(error)))?;
-    let told = shape::Compacted {
-        data_dir,
-        store_id: compacted.store_id.to_string(),
-        revision: compacted.revision.0,
-        floor: compacted.floor.0,
-        bytes_before: compacted.bytes_before,
-        bytes_after: compacted.bytes_after,
-    };
+Examples:
+  persona compact-history --to 12000
+  persona compact-history -o json | jq .floor";
+
+pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
+    let response = connect(config).await?.compact_history(args.to.unwrap_or(0)).await?;
     match args.output {
-        Form::Json => out.json(&told)?,
-        Form::Yaml => out.yaml(&told)?,
-        Form::Text => out.line(&format!(
-            "{}: {} before, {} now",
-            printable(&told.data_dir),
-            HumanBytes(told.bytes_before),
-            HumanBytes(told.bytes_after)
-        ))?,
+        Form::Text => {
+            out.line(&format!("the floor is at revision {}", response.floor))?;
+            if args.to.is_some_and(|to| to < response.floor) {
+                out.note("it was there already, and never falls");
+            }
+        }
+        Form::Json => out.json(&shape::Compacted::from(response))?,
+        Form::Yaml => out.yaml(&shape::Compacted::from(response))?,
     }
     Ok(Outcome::Done)
 }

@@ -52,6 +52,14 @@ pub enum Failure {
         /// What to do next, where the command knows better than the error.
         help: Option<String>,
     },
+    /// The registry has no such thing, by what it answered.
+    #[error("{what}")]
+    Missing {
+        /// What is missing.
+        what: String,
+        /// What to do next.
+        help: String,
+    },
     /// The server failed.
     #[error("{0}")]
     Server(Box<dyn Error + Send + Sync>),
@@ -73,9 +81,11 @@ impl From<ClientError> for Failure {
 pub(super) fn code(result: &Result<Outcome, Failure>) -> u8 {
     match result {
         Ok(Outcome::Done) | Err(Failure::PipeClosed) => 0,
-        Ok(Outcome::Findings) => 1,
+        Ok(Outcome::Findings) | Err(Failure::Missing { .. }) => 1,
         Ok(Outcome::Unread) => 2,
         Err(Failure::Client { error: ClientError::Refused(refusal), .. }) => match refusal.code {
+            // Nothing is wrong with the registry: the version is needed.
+            Code::FailedPrecondition if refusal.reason == Some(ErrorReason::VersionInUse) => 1,
             Code::Ok
             | Code::InvalidArgument
             | Code::NotFound
@@ -146,6 +156,10 @@ impl Failure {
                     }
                 }
             }
+            Self::Missing { what, help } => {
+                out.error("", what);
+                out.help(help);
+            }
             Self::Usage(_) | Self::Io { .. } | Self::Server(_) => {
                 out.error("", &self.to_string());
                 let mut source = match self {
@@ -181,11 +195,16 @@ fn reason_mark(refusal: &Refusal) -> String {
 /// The command that reads the last version of a persona.
 fn last_version(refusal: &Refusal) -> String {
     let value = |key: &str| refusal.metadata.get(key).map_or("", String::as_str);
-    let place = match value("namespace") {
+    let place = place(refusal);
+    format!("`persona get {}{place} --version {}` shows the last one", value("name"), value("last_version"))
+}
+
+/// The flag that names the namespace, where it is not the default one.
+fn place(refusal: &Refusal) -> String {
+    match refusal.metadata.get("namespace").map_or("", String::as_str) {
         "" | "default" => String::new(),
         namespace => format!(" --namespace {namespace}"),
-    };
-    format!("`persona get {}{place} --version {}` shows the last one", value("name"), value("last_version"))
+    }
 }
 
 /// What to do next, by the reason.
@@ -206,13 +225,27 @@ fn advice(refusal: &Refusal) -> Option<String> {
             value("etag")
         ),
         ErrorReason::PersonaExists => "leave out --create-only to give it a new version".to_owned(),
-        ErrorReason::VersionNotFound => last_version(refusal),
+        ErrorReason::VersionNotFound => {
+            format!("`persona history {}{}` shows which versions there are", value("name"), place(refusal))
+        }
+        ErrorReason::AliasMoved => format!(
+            "`persona alias list {}{}` shows what it names now; --expect {} goes on from there",
+            value("name"),
+            place(refusal),
+            value("version")
+        ),
+        ErrorReason::RevisionInFuture => "`persona status` tells the registry's revision".to_owned(),
+        ErrorReason::RevisionCompacted => format!(
+            "the oldest revision that can be read as of is {}; a watch begins anew without --resume",
+            value("floor")
+        ),
         ErrorReason::PersonaNotFound if !value("last_version").is_empty() => last_version(refusal),
         ErrorReason::RequestIdReused => {
             "take a new --request-id for a new request, or leave the flag out".to_owned()
         }
         ErrorReason::ResumeTokenInvalid => {
-            "resume with the same names and namespace that the token came from, or leave out --resume"
+            "resume with the same names, namespace, filter and alias that the token came from, or leave out \
+             --resume"
                 .to_owned()
         }
         ErrorReason::StoreMismatch => {

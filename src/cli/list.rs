@@ -2,10 +2,12 @@
 
 use super::form::Rows;
 use super::output::printable;
-use super::remote::{Places, Remote, Scope, connect, empty_help, namespaces};
+use super::remote::{Places, Remote, Scope, as_of, connect, empty_help, filtered, namespaces};
 use super::{Failure, Outcome, Output, shape, table};
 use crate::client::words;
 use crate::config::Config;
+use crate::document::named;
+use crate::domain::Alias;
 use crate::wire::pb;
 
 /// List personas
@@ -14,6 +16,18 @@ use crate::wire::pb;
 pub(crate) struct Args {
     #[command(flatten)]
     pub(super) places: Places,
+
+    /// Only what this matches, such as 'labels.team = "payments" AND tools:shell'
+    #[arg(long, default_value = "", hide_default_value = true)]
+    filter: String,
+
+    /// Only what has this alias, at the version that it names
+    #[arg(long, value_parser = named::<Alias>)]
+    alias: Option<Alias>,
+
+    /// As it was at this revision
+    #[arg(long, value_name = "REVISION", value_parser = clap::value_parser!(i64).range(1..))]
+    at: Option<i64>,
 
     /// What to print
     #[arg(short, long, value_enum, default_value = "table")]
@@ -26,12 +40,28 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   persona list
+  persona list --filter 'labels.team = \"payments\" OR model = \"opus\"'
+  persona list --alias production --at 1200
   persona list --namespace - -o json | jq -r '.namespace + \"/\" + .name'";
 
 pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
     let client = connect(config).await?;
     let scope = args.places.scope(config);
-    let personas = client.list(scope.as_str()).await?;
+    let request = pb::ListPersonasRequest {
+        namespace: scope.as_str().to_owned(),
+        filter: args.filter.clone(),
+        alias: args.alias.as_ref().map(Alias::to_string).unwrap_or_default(),
+        read_options: as_of(&client, args.at).await?,
+        ..Default::default()
+    };
+    let listed = client.list_all(request).await.map_err(|error| filtered(error, &args.filter))?;
+    let personas = listed.items;
+    let selects = !args.filter.is_empty() || args.alias.is_some() || args.at.is_some();
+    if personas.is_empty() && selects {
+        out.say("no personas are selected");
+        out.help("`persona list` without --filter, --alias and --at shows what there is now");
+        return Ok(Outcome::Done);
+    }
     if personas.is_empty() {
         let (place, help) = match &scope {
             Scope::One(one) => {
@@ -65,22 +95,13 @@ fn lines(personas: &[pb::Persona], everywhere: bool, width: Option<usize>) -> Ve
                 name(persona),
                 persona.version.to_string(),
                 words::dialect_word(persona.dialect).to_owned(),
-                persona.create_time.map_or_else(|| "-".to_owned(), minute),
+                persona.create_time.map_or_else(|| "-".to_owned(), table::minute),
                 printable(&persona.description),
             ]
         })
         .collect();
     let first = if everywhere { "NAMESPACE/NAME" } else { "NAME" };
     table::layout([first, "VERSION", "DIALECT", "UPDATED (UTC)", "DESCRIPTION"], &rows, width)
-}
-
-/// `2026-01-31 23:59`: seconds are noise in a listing.
-fn minute(time: prost_types::Timestamp) -> String {
-    shape::moment(time)
-        .chars()
-        .take(16)
-        .map(|character| if character == 'T' { ' ' } else { character })
-        .collect()
 }
 
 #[cfg(test)]

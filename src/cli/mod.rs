@@ -1,22 +1,32 @@
 //! The command line: one command a file; data on stdout, words on stderr, exit codes in one match (`exit`).
 
+mod alias;
+mod apply;
 mod backup;
 mod check;
 mod compact;
+mod compact_store;
 mod completions;
 mod config;
 mod delete;
+mod diff;
 mod exit;
+mod export;
 mod flags;
 mod form;
 mod get;
+mod history;
 mod list;
 mod logging;
+mod namespaces;
 mod output;
+mod promote;
+mod purge;
 mod put;
 mod refused;
 mod remote;
 mod report;
+mod restore;
 mod restore_store;
 mod serve;
 mod shape;
@@ -87,13 +97,24 @@ enum Command {
     List(list::Args),
     Put(put::Args),
     Delete(delete::Args),
+    Apply(apply::Args),
+    Export(export::Args),
+    Pull(export::pull::Args),
     Watch(watch::Args),
+    History(history::Args),
+    Diff(diff::Args),
+    Restore(restore::Args),
+    Alias(alias::Args),
+    Promote(promote::Args),
+    Namespaces(namespaces::Args),
+    Purge(purge::Args),
+    CompactHistory(compact::Args),
     Status(status::Args),
     Refused(refused::Args),
     Backup(backup::Args),
     RestoreStore(restore_store::Args),
     Check(check::Args),
-    Compact(compact::Args),
+    Compact(compact_store::Args),
     Config(config::Args),
     Completions(completions::Args),
 }
@@ -130,9 +151,59 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
             let config = load(&[args.remote.given(), args.place.given()], false)?;
             delete::run(&args, &config, out).await
         }
+        Command::Apply(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            apply::run(&args, &config, out).await
+        }
+        Command::Export(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            export::run(&args, &config, out).await
+        }
+        Command::Pull(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            export::pull::run(&args, &config, out).await
+        }
         Command::Watch(args) => {
             let config = load(&[args.remote.given(), args.places.given_one()], false)?;
             watch::run(&args, &config, out).await
+        }
+        Command::History(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            history::run(&args, &config, out).await
+        }
+        Command::Diff(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            diff::run(&args, &config, out).await
+        }
+        Command::Restore(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            restore::run(&args, &config, out).await
+        }
+        Command::Alias(args) => match args.what {
+            alias::What::List(args) => {
+                let config = load(&[args.remote.given(), args.places.given_one()], false)?;
+                alias::list(&args, &config, out).await
+            }
+            alias::What::Set(args) => {
+                let config = load(&[args.remote.given(), args.place.given()], false)?;
+                alias::set(&args, &config, out).await
+            }
+            alias::What::Delete(args) => {
+                let config = load(&[args.remote.given(), args.place.given()], false)?;
+                alias::delete(&args, &config, out).await
+            }
+        },
+        Command::Promote(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            promote::run(&args, &config, out).await
+        }
+        Command::Namespaces(args) => namespaces::run(&args, &load(&[args.remote.given()], false)?, out).await,
+        Command::Purge(args) => {
+            let config = load(&[args.remote.given(), args.place.given()], false)?;
+            purge::run(&args, &config, out).await
+        }
+        Command::CompactHistory(args) => {
+            compact::run(&args, &load(&[args.remote.given()], false)?, out).await
         }
         Command::Backup(args) => backup::run(&args, &load(&[args.remote.given()], false)?, out).await,
         Command::RestoreStore(args) => {
@@ -140,7 +211,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
         }
         Command::Check(args) => check::run(&args, load(&[args.store.given()], false)?.keeping()?, out),
         Command::Compact(args) => {
-            compact::run(&args, load(&[args.store.given()], false)?.keeping()?, out).await
+            compact_store::run(&args, load(&[args.store.given()], false)?.keeping()?, out).await
         }
         Command::Config(args) => match args.what {
             config::What::Show(args) => {

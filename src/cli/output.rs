@@ -31,6 +31,12 @@ pub enum Paint {
     Yellow,
     /// Something gone, or not well.
     Red,
+    /// A place in a text.
+    Cyan,
+    /// A word that is new.
+    GreenWord,
+    /// A word that is gone.
+    RedWord,
 }
 
 impl Paint {
@@ -40,6 +46,9 @@ impl Paint {
             Self::Green => GREEN,
             Self::Yellow => YELLOW,
             Self::Red => RED,
+            Self::Cyan => CYAN,
+            Self::GreenWord => "\x1b[7;32m",
+            Self::RedWord => "\x1b[7;31m",
         }
     }
 }

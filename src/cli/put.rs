@@ -124,7 +124,7 @@ impl Hints {
 }
 
 /// The failure, after every finding of a bad document was drawn: the refusal itself lists the first few in words.
-async fn refused(
+pub(super) async fn refused(
     mut error: ClientError,
     client: &Client,
     put: &pb::PutPersonaRequest,
@@ -153,8 +153,7 @@ async fn refused(
 
 fn told(response: &pb::PutPersonaResponse, dry_run: bool) -> String {
     let pb::PutPersonaResponse { name, version, revision, .. } = response;
-    // A deleted persona that comes back goes on counting: only version 1 is surely a first one.
-    let did = if *version == 1 { ("create", "created") } else { ("store", "stored") };
+    let did = if response.created { ("create", "created") } else { ("update", "updated") };
     match (response.unchanged, response.replayed, dry_run) {
         (true, _, _) => format!("unchanged {name} version {version} at revision {revision}"),
         (false, true, _) => format!("{} {name} version {version} at revision {revision} already", did.1),
@@ -172,6 +171,7 @@ mod tests {
             name: "backend_developer".to_owned(),
             version,
             revision: 7,
+            created: version == 1,
             ..Default::default()
         }
     }
@@ -195,8 +195,10 @@ mod tests {
     #[test]
     fn the_outcome_is_one_line() {
         assert_eq!(told(&response(1), false), "created backend_developer version 1 at revision 7");
-        assert_eq!(told(&response(2), false), "stored backend_developer version 2 at revision 7");
-        assert_eq!(told(&response(2), true), "would store backend_developer version 2");
+        assert_eq!(told(&response(2), false), "updated backend_developer version 2 at revision 7");
+        assert_eq!(told(&response(2), true), "would update backend_developer version 2");
+        let back = pb::PutPersonaResponse { created: true, ..response(3) };
+        assert_eq!(told(&back, false), "created backend_developer version 3 at revision 7");
         let same = pb::PutPersonaResponse { unchanged: true, ..response(2) };
         assert_eq!(told(&same, false), "unchanged backend_developer version 2 at revision 7");
         let again = pb::PutPersonaResponse { replayed: true, ..response(1) };

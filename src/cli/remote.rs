@@ -9,6 +9,7 @@ use crate::client::{Client, ClientError, new_request_id};
 use crate::config::Config;
 use crate::diagnostic::did_you_mean;
 use crate::domain::Namespace;
+use crate::wire::pb;
 use crate::wire::pb::ErrorReason;
 
 /// Which registry, and how long to try.
@@ -88,8 +89,84 @@ pub(super) fn unsettled(error: ClientError, request_id: &str) -> Failure {
     Failure::Client { error, help: Some(help) }
 }
 
-/// A failed call; a persona that does not exist is answered with the nearest ones that do.
+/// What every write may be told.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Writing {
+    /// What this change is about
+    #[arg(short, long, default_value = "", hide_default_value = true)]
+    pub(super) message: String,
+
+    /// Idempotency key: repeated within 24 hours it answers the first outcome [default: a new one]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    pub(super) request_id: String,
+
+    /// Say what would happen and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+impl Writing {
+    /// The same for every attempt of the one thing that is to be done.
+    pub(super) fn settled(&self) -> Self {
+        Self { request_id: request_id(&self.request_id), ..self.clone() }
+    }
+
+    /// The failure of a write to a persona.
+    pub(super) async fn failed(
+        &self,
+        error: ClientError,
+        client: &Client,
+        namespace: &str,
+        name: &str,
+    ) -> Failure {
+        match error.is_undecided() && !self.dry_run {
+            true => unsettled(error, &self.request_id),
+            false => explained(error, client, namespace, name).await,
+        }
+    }
+}
+
+/// Reads as of a revision, which means something in one store only: the registry says which it has.
+pub(super) async fn as_of(client: &Client, at: Option<i64>) -> Result<Option<pb::ReadOptions>, Failure> {
+    let Some(at_revision) = at else { return Ok(None) };
+    let header = client.status().await?.header.ok_or(ClientError::Incomplete("its store"))?;
+    Ok(Some(pb::ReadOptions { store_id: header.store_id, at_revision, ..Default::default() }))
+}
+
+/// A failed call; where the filter is wrong, it is shown where.
+pub(super) fn filtered(error: ClientError, filter: &str) -> Failure {
+    let position = match &error {
+        ClientError::Refused(refusal) if refusal.reason == Some(ErrorReason::FilterInvalid) => {
+            refusal.metadata.get("position").and_then(|position| position.parse::<usize>().ok())
+        }
+        _ => None,
+    };
+    let help = position.and_then(|position| {
+        let (right, wrong) = filter.split_at_checked(position)?;
+        Some(format!("it was read up to here: {right} ⟨here⟩ {wrong}").trim_end().to_owned())
+    });
+    Failure::Client { error, help }
+}
+
+/// What to do about an alias that a persona does not have.
+async fn alias_help(error: &ClientError, client: &Client, namespace: &str, name: &str) -> Option<String> {
+    let ClientError::Refused(refusal) = error else { return None };
+    let aliases = client.aliases(namespace, name).await.ok()?.items;
+    let words: Vec<_> = aliases.iter().map(|alias| alias.alias.as_str()).collect();
+    let wanted = refusal.metadata.get("alias").map_or("", String::as_str);
+    Some(match (did_you_mean(wanted, words.iter().copied()), words.as_slice()) {
+        (Some(near), _) => near,
+        (None, []) => format!("it has no aliases; `persona alias set {name} {wanted} VERSION` makes one"),
+        (None, words) => format!("its aliases are {}", words.join(", ")),
+    })
+}
+
+/// A failed call; a persona that does not exist is answered with the nearest ones that do, an alias too.
 pub(super) async fn explained(error: ClientError, client: &Client, namespace: &str, name: &str) -> Failure {
+    if error.reason() == Some(ErrorReason::AliasNotFound) {
+        let help = alias_help(&error, client, namespace, name).await;
+        return Failure::Client { error, help };
+    }
     let deleted = matches!(&error, ClientError::Refused(refusal)
         if refusal.metadata.get("last_version").is_some_and(|last| !last.is_empty()));
     if error.reason() != Some(ErrorReason::PersonaNotFound) || deleted {

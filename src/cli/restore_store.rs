@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args, config: Config, out: &mut Output) -> Result<Outco
     let options = config.options.registry;
     let restored =
         registry::restore(&args.file, &options).map_err(|error| Failure::Server(Box::new(error)))?;
-    let told = shape::Restored {
+    let told = shape::RestoredStore {
         data_dir: options.data_dir.display().to_string(),
         store_id: restored.store_id.to_string(),
         revision: restored.backup.revision.0,

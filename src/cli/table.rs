@@ -55,6 +55,25 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
     kept
 }
 
+/// `2026-01-31 23:59`: seconds are noise for people.
+pub(super) fn minute(time: prost_types::Timestamp) -> String {
+    let moment = super::shape::moment(time);
+    moment.chars().take(16).map(|character| if character == 'T' { ' ' } else { character }).collect()
+}
+
+/// `1.2 KiB`: bytes as people read them.
+pub(super) fn size(bytes: i32) -> String {
+    match f64::from(bytes) {
+        bytes if bytes < 1024.0 => format!("{bytes} B"),
+        bytes => format!("{:.1} KiB", bytes / 1024.0),
+    }
+}
+
+/// `1 file`, `2 files`.
+pub(super) fn some(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::remote::Source;
+use super::table::some;
 use super::{Failure, Outcome, Output, report, walk};
 use crate::diagnostic::{Diagnostic, Severity, render};
 use crate::document::Input;
@@ -181,10 +182,6 @@ impl Tally {
         line.push_str(&if counts.is_empty() { "no findings".to_owned() } else { counts.join(", ") });
         line
     }
-}
-
-fn some(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@ use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::{Paint, printable};
-use super::remote::{Places, Remote, Scope, connect};
+use super::remote::{Places, Remote, Scope, connect, filtered};
 use super::shape::Event;
 use super::{Failure, Outcome, Output, table};
 use crate::client::{Selection, Start, Step, Watch};
 use crate::config::Config;
 use crate::document::named;
-use crate::domain::Name;
+use crate::domain::{Alias, Name};
 use crate::wire::pb;
 use crate::wire::pb::persona_change::Type;
 use crate::wire::pb::watch_personas_response::Event as Wire;
@@ -25,6 +25,14 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(super) places: Places,
+
+    /// Only what this matches, as in `persona list`; what no longer does has `left`
+    #[arg(long, default_value = "", hide_default_value = true)]
+    filter: String,
+
+    /// Only what has this alias, at the version that it names; what loses it has `left`
+    #[arg(long, value_parser = named::<Alias>)]
+    alias: Option<Alias>,
 
     /// Show each version, also when behind [default: the newest]
     #[arg(long)]
@@ -50,6 +58,7 @@ const EXAMPLES: &str = "\
 Examples:
   persona watch
   persona watch backend_developer --from-now
+  persona watch --alias production --filter 'labels.team = \"payments\"'
   persona watch --namespace - -o json | jq -c '{event, revision, resume_token}'
   persona watch --resume \"$TOKEN\" -o json    go on where an earlier watch ended";
 
@@ -86,8 +95,8 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
 async fn begin(args: &Args, config: &Config) -> Result<Watch, Failure> {
     let client = connect(config).await?;
     let selection = Selection {
-        filter: String::new(),
-        alias: String::new(),
+        filter: args.filter.clone(),
+        alias: args.alias.as_ref().map(Alias::to_string).unwrap_or_default(),
         namespace: args.places.scope(config).as_str().to_owned(),
         names: args.names.iter().map(Name::to_string).collect(),
         view: match args.output {
@@ -101,7 +110,7 @@ async fn begin(args: &Args, config: &Config) -> Result<Watch, Failure> {
         (None, true) => Start::Now,
         (None, false) => Start::Snapshot,
     };
-    Ok(client.watch(selection, start).await?)
+    client.watch(selection, start).await.map_err(|error| filtered(error, &args.filter))
 }
 
 async fn follow(
@@ -111,7 +120,9 @@ async fn follow(
     out: &mut Output,
 ) -> Result<Outcome, Failure> {
     loop {
-        match (watch.next().await?, args.output) {
+        // A bad filter is refused by the stream's first message.
+        let step = watch.next().await.map_err(|error| filtered(error, &args.filter))?;
+        match (step, args.output) {
             (Step::Message(message), Form::Json) => {
                 for line in Event::of(*message) {
                     out.json(&line)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Backoff, Client, ClientError};
+use super::{Backoff, Client, ClientError, Listing};
 use crate::wire::pb;
 
 /// Files asked for at once.
@@ -46,17 +46,24 @@ impl Client {
     /// # Errors
     /// What the registry refuses, or that it cannot be reached.
     pub async fn list(&self, namespace: &str) -> Result<Vec<pb::Persona>, ClientError> {
-        let mut all = Vec::new();
-        let mut request = pb::ListPersonasRequest {
-            namespace: namespace.to_owned(),
-            view: pb::PersonaView::Basic.into(),
-            ..Default::default()
-        };
+        let namespace = namespace.to_owned();
+        Ok(self.list_all(pb::ListPersonasRequest { namespace, ..Default::default() }).await?.items)
+    }
+
+    /// All that a request lists, from the first page on, at one revision.
+    ///
+    /// # Errors
+    /// What the registry refuses, or that it cannot be reached.
+    pub async fn list_all(
+        &self,
+        mut request: pb::ListPersonasRequest,
+    ) -> Result<Listing<pb::Persona>, ClientError> {
+        let mut items = Vec::new();
         loop {
             let page = self.list_page(request.clone()).await?;
-            all.extend(page.personas);
+            items.extend(page.personas);
             if page.next_page_token.is_empty() {
-                return Ok(all);
+                return Ok(Listing { header: page.header.unwrap_or_default(), items });
             }
             request.page_token = page.next_page_token;
         }
@@ -152,7 +159,7 @@ impl Client {
     }
 
     /// Sends a request until it is decided or the attempts are used up; the last answer counts.
-    async fn retried<Q: Clone, A, F>(
+    pub(super) async fn retried<Q: Clone, A, F>(
         &self,
         request: Q,
         // Not `impl AsyncFn`: what that answers cannot be said to be Send, and then no call could be spawned.
@@ -187,7 +194,7 @@ fn held(response: pb::GetPersonaResponse) -> Result<Option<pb::Persona>, ClientE
     }
 }
 
-fn fill(request_id: &mut String) {
+pub(super) fn fill(request_id: &mut String) {
     if request_id.is_empty() {
         *request_id = new_request_id();
     }

@@ -19,7 +19,7 @@ use crate::registry::OnConflict;
 pub use folder::{Folder, Progress};
 pub use follow::Follower;
 pub use report::{Findings, Reason, Refused, Report};
-pub use walk::{Found, slashed, walk};
+pub use walk::{Found, is_persona, slashed, walk};
 
 /// A folder that feeds a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -193,6 +193,13 @@ pub(super) fn is_markdown(path: &Path) -> bool {
     ["md", "mdc", "markdown"].iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
+/// Whether a walk takes a file at this path, inside of the folder, for a persona: by its name and its folders'.
+#[must_use]
+pub fn is_persona(path: &Path) -> bool {
+    let is_private = |part: &std::ffi::OsStr| is_private(&part.to_string_lossy());
+    is_markdown(path) && !is_beside(path) && !path.iter().any(is_private)
+}
+
 fn is_beside(path: &Path) -> bool {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     // `README.de.md` is a README too.

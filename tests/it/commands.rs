@@ -43,7 +43,7 @@ async fn a_document_makes_its_way_through_the_registry() {
     std::fs::write(&path, "---\nname: guide\ndescription: Guides.\n---\n# Guide\n\nTurn.\n").unwrap();
     let told = does(&["put", file, "--etag", "1-0123456789abcdef"], 1, "").await;
     assert!(told.starts_with("error[ETAG_MISMATCH]: "), "{told}");
-    does(&["put", file], 0, "stored guide version 2 at revision 2\n").await;
+    does(&["put", file], 0, "updated guide version 2 at revision 2\n").await;
     does(&["get", "guide", "--version", "1"], 0, &first).await;
     does(&["delete", "guide"], 0, "deleted guide (last version 2) at revision 3\n").await;
     does(&["get", "guide", "--version", "1"], 0, &first).await;

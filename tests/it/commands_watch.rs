@@ -123,7 +123,11 @@ async fn a_watch_that_cannot_go_on_says_how_to_begin_again() {
     let ended = run(beside(server.address, &["watch", "a", "--resume", &token])).await;
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.starts_with("error[RESUME_TOKEN_INVALID]: "), "{}", ended.err);
-    assert!(ended.err.contains("help: resume with the same names and namespace"), "{}", ended.err);
+    assert!(
+        ended.err.contains("help: resume with the same names, namespace, filter and alias"),
+        "{}",
+        ended.err
+    );
 
     proxy.lead_to(other.address);
     proxy.cut();

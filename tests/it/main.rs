@@ -21,6 +21,7 @@ mod cli;
 mod client;
 mod client_watch;
 mod commands;
+mod commands_history;
 mod commands_serve;
 mod commands_watch;
 mod config;

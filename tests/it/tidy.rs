@@ -59,6 +59,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("notify", &["src/seed/changes.rs"]),
     ("rustix", &["src/store/dir.rs", "src/seed/read.rs", "src/server/accept.rs", "src/cli/output.rs"]),
     ("directories", &["src/config/"]),
+    ("similar", &["src/cli/diff/text.rs"]),
     ("clap_complete", &["src/cli/completions.rs"]),
     ("toml", &["src/config/file.rs"]),
     ("strsim", &["src/diagnostic/near.rs"]),

@@ -2,16 +2,22 @@
 //!
 //! `docs/cli.md` lists the fields. Fields are added, never renamed or removed; 64-bit numbers are JSON numbers.
 
+mod applied;
 mod event;
+mod history;
+mod moves;
 mod persona;
 mod refused;
 mod registry;
 mod store;
 mod write;
 
+pub(super) use applied::{Applied, Exported};
 pub(super) use event::Event;
+pub(super) use history::{Alias, Namespace, Version};
+pub(super) use moves::{AliasDeleted, AliasSet, Compacted, Difference, Promoted, Purged, Restored};
 pub(super) use persona::{Brief, Whole, moment};
-pub(super) use refused::Refused;
+pub(super) use refused::{Finding, Refused};
 pub(super) use registry::{Folder, Registry};
-pub(super) use store::{Backup, Checked, Compacted, Finding, Restored};
+pub(super) use store::{Backup, CheckedStore, CompactedStore, Damage, RestoredStore};
 pub(super) use write::{Deleted, Put};

@@ -62,7 +62,7 @@ struct Interaction {
 
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-enum Origin {
+pub(super) enum Origin {
     Api,
     File { source: String, path: String },
 }
@@ -94,10 +94,7 @@ impl From<pb::Persona> for Brief {
             create_time: persona.create_time.map(moment),
             actor: persona.actor,
             message: persona.message,
-            origin: persona.origin.and_then(|origin| origin.kind).map(|kind| match kind {
-                pb::origin::Kind::Api(_) => Origin::Api,
-                pb::origin::Kind::File(file) => Origin::File { source: file.source, path: file.path },
-            }),
+            origin: persona.origin.and_then(origin),
         }
     }
 }
@@ -115,6 +112,14 @@ impl From<pb::Section> for Section {
         let pb::Section { title, level, path, start, end } = section;
         Self { title, level, path, start, end }
     }
+}
+
+/// Which door a version came by.
+pub(super) fn origin(origin: pb::Origin) -> Option<Origin> {
+    origin.kind.map(|kind| match kind {
+        pb::origin::Kind::Api(_) => Origin::Api,
+        pb::origin::Kind::File(file) => Origin::File { source: file.source, path: file.path },
+    })
 }
 
 /// A moment in RFC 3339, UTC.

@@ -30,7 +30,7 @@ impl Backup {
 
 /// A store that was made of a backup.
 #[derive(Debug, Serialize)]
-pub(in crate::cli) struct Restored {
+pub(in crate::cli) struct RestoredStore {
     pub(in crate::cli) data_dir: String,
     pub(in crate::cli) store_id: String,
     pub(in crate::cli) revision: u64,
@@ -40,27 +40,27 @@ pub(in crate::cli) struct Restored {
 
 /// What was found in a data directory.
 #[derive(Debug, Serialize)]
-pub(in crate::cli) struct Checked {
+pub(in crate::cli) struct CheckedStore {
     pub(in crate::cli) data_dir: String,
     pub(in crate::cli) store_id: Option<String>,
     pub(in crate::cli) revision: u64,
     pub(in crate::cli) records: u64,
     pub(in crate::cli) snapshots: u64,
     pub(in crate::cli) documents: u64,
-    pub(in crate::cli) findings: Vec<Finding>,
+    pub(in crate::cli) findings: Vec<Damage>,
     pub(in crate::cli) rebuilt: bool,
 }
 
 /// Something that is not as it should be.
 #[derive(Debug, Serialize)]
-pub(in crate::cli) struct Finding {
+pub(in crate::cli) struct Damage {
     pub(in crate::cli) part: String,
     pub(in crate::cli) problem: String,
 }
 
-impl Checked {
+impl CheckedStore {
     pub(in crate::cli) fn new(data_dir: String, checked: registry::Checked) -> Self {
-        let finding = |found: registry::Finding| Finding { part: found.part, problem: found.problem };
+        let finding = |found: registry::Finding| Damage { part: found.part, problem: found.problem };
         Self {
             data_dir,
             store_id: checked.store_id.map(|store_id| store_id.to_string()),
@@ -76,7 +76,7 @@ impl Checked {
 
 /// A data directory that was shrunk.
 #[derive(Debug, Serialize)]
-pub(in crate::cli) struct Compacted {
+pub(in crate::cli) struct CompactedStore {
     pub(in crate::cli) data_dir: String,
     pub(in crate::cli) store_id: String,
     pub(in crate::cli) revision: u64,

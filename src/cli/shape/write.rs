@@ -17,6 +17,7 @@ pub(in crate::cli) struct Put {
     replayed: bool,
     dry_run: bool,
     warnings: usize,
+    created: bool,
 }
 
 impl Put {
@@ -32,6 +33,7 @@ impl Put {
             replayed: response.replayed,
             dry_run,
             warnings: response.diagnostics.len(),
+            created: response.created,
         }
     }
 }

@@ -1,0 +1,42 @@
+//! `persona namespaces`: where there are personas, and how many.
+
+use super::form::Rows;
+use super::remote::{Remote, connect};
+use super::{Failure, Outcome, Output, shape, table};
+use crate::config::Config;
+
+/// List the namespaces that have a persona, each with the number of them
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// What to print
+    #[arg(short, long, value_enum, default_value = "table")]
+    output: Rows,
+
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  persona namespaces
+  persona namespaces -o json | jq -r .namespace";
+
+pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
+    let namespaces = connect(config).await?.namespaces().await?;
+    if namespaces.is_empty() {
+        out.say("no namespace has a persona");
+        out.help("`persona put FILE` stores one");
+    }
+    let shaped = namespaces.iter().cloned().map(shape::Namespace::from);
+    match args.output {
+        Rows::Json => out.json_lines(shaped)?,
+        Rows::Yaml => out.yaml_documents(shaped)?,
+        Rows::Table if namespaces.is_empty() => {}
+        Rows::Table => {
+            let rows = namespaces.iter().map(|one| [one.namespace.clone(), one.personas.to_string()]);
+            out.table(&table::layout(["NAMESPACE", "PERSONAS"], &rows.collect::<Vec<_>>(), None))?;
+        }
+    }
+    Ok(Outcome::Done)
+}
