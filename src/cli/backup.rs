@@ -77,12 +77,7 @@ fn part_of(path: &Path) -> PathBuf {
 }
 
 /// Writes the snapshot, reads it back, and gives it its name.
-async fn into(
-    coming: &mut Backup,
-    part: &Path,
-    path: &Path,
-    out: &Output,
-) -> Result<BackupFacts, Failure> {
+async fn into(coming: &mut Backup, part: &Path, path: &Path, out: &Output) -> Result<BackupFacts, Failure> {
     let failed = |source: io::Error| Failure::io(format!("cannot write {}", part.display()), source);
     let bar = if out.has_reader() { bar() } else { ProgressBar::hidden() };
     let mut file = create(part).map_err(failed)?;
@@ -93,7 +88,8 @@ async fn into(
     bar.finish_and_clear();
     file.sync_all().map_err(failed)?;
     let facts = check_backup(part).map_err(|error| Failure::Server(Box::new(error)))?;
-    fs::rename(part, path).map_err(|source| Failure::io(format!("cannot write {}", path.display()), source))?;
+    fs::rename(part, path)
+        .map_err(|source| Failure::io(format!("cannot write {}", path.display()), source))?;
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     Ok(facts)

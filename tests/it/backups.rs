@@ -43,7 +43,8 @@ async fn whole(registry: &Registry, at: Option<Revision>) -> Whole {
     let freshness = Freshness { store_id: at.map(|_| registry.store_id()), min: Revision(0), at };
     let (mut personas, mut page_token) = (Vec::new(), String::new());
     loop {
-        let list = List { selection: Selection::default(), page_size: 100, page_token, view: View::Full, freshness };
+        let list =
+            List { selection: Selection::default(), page_size: 100, page_token, view: View::Full, freshness };
         let page = registry.list(&caller(), list, |persona, _| persona.content.len()).await.unwrap();
         personas.extend(page.personas);
         page_token = page.next_page_token;
@@ -154,7 +155,8 @@ async fn a_backup_taken_while_writes_go_on_is_the_store_at_one_revision() {
         assert_ne!(restored.store_id, server.registry.store_id());
         let (registry, report) = Registry::open(options(&dir)).unwrap();
         assert!(report.rebuilt.is_none() && registry.head() == *revision, "{report:?}");
-        let (found, expected) = (whole(&registry, None).await, whole(&server.registry, Some(*revision)).await);
+        let (found, expected) =
+            (whole(&registry, None).await, whole(&server.registry, Some(*revision)).await);
         assert!(found.personas == expected.personas && found.aliases == expected.aliases, "{path:?}");
         assert_eq!(found.histories, expected.histories);
         registry.close().await;
@@ -184,14 +186,14 @@ async fn stalled(server: &Server) -> tonic::Streaming<pb::BackupStoreResponse> {
     }
     let endpoint = Channel::from_shared(format!("http://{}", server.address)).unwrap();
     let endpoint = endpoint.initial_stream_window_size(65_535).initial_connection_window_size(65_535);
-    let mut admin =
-        pb::admin_service_client::AdminServiceClient::new(endpoint.connect().await.unwrap());
+    let mut admin = pb::admin_service_client::AdminServiceClient::new(endpoint.connect().await.unwrap());
     admin.backup_store(pb::BackupStoreRequest {}).await.unwrap().into_inner()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_backup_is_taken_at_a_time_and_a_stalled_one_delays_no_write_and_ends() {
-    let server = Server::start_with(|options| options.stall_limit = std::time::Duration::from_millis(500)).await;
+    let server =
+        Server::start_with(|options| options.stall_limit = std::time::Duration::from_millis(500)).await;
     let stream = stalled(&server).await;
     let mut admin = server.admin().await;
     let again = admin.backup_store(pb::BackupStoreRequest {}).await;
@@ -202,7 +204,9 @@ async fn one_backup_is_taken_at_a_time_and_a_stalled_one_delays_no_write_and_end
         loop {
             match admin.backup_store(pb::BackupStoreRequest {}).await {
                 Ok(stream) => break stream.into_inner(),
-                Err(status) => drop(refused::<()>(Err(status), Code::ResourceExhausted, ErrorReason::Overloaded)),
+                Err(status) => {
+                    drop(refused::<()>(Err(status), Code::ResourceExhausted, ErrorReason::Overloaded))
+                }
             }
             tokio::task::yield_now().await;
         }
@@ -305,12 +309,8 @@ fn a_damaged_backup_is_refused_before_anything_is_written() {
 async fn a_restored_store_is_another_history_and_its_numbers_go_on() {
     let server = Server::start().await;
     let mut client = server.client().await;
-    let token = client
-        .list_personas(pb::ListPersonasRequest::default())
-        .await
-        .unwrap()
-        .into_inner()
-        .resume_token;
+    let token =
+        client.list_personas(pb::ListPersonasRequest::default()).await.unwrap().into_inner().resume_token;
     client.put_persona(put("a", "1")).await.unwrap();
     let with_id = pb::PutPersonaRequest { request_id: "once".to_owned(), ..put("a", "2") };
     client.put_persona(with_id.clone()).await.unwrap();

@@ -224,7 +224,8 @@ async fn crash_a_killed_at_random_moments_nothing_acknowledged_is_lost() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crash_a_the_checker_finds_a_loss() {
     let dir = tempfile::tempdir().unwrap();
-    let setting = Setting { segment_bytes: 64 << 20, checkpoint: 30, durability: "strict", snapshot_after: 256 };
+    let setting =
+        Setting { segment_bytes: 64 << 20, checkpoint: 30, durability: "strict", snapshot_after: 256 };
     let process = Process::start(&setting, dir.path());
     let mut client = process.client().await;
     let mut book = Book::begin(&mut client).await;

@@ -122,6 +122,22 @@ fn crash_f_a_snapshot_that_is_gone_is_taken_again_while_the_view_has_it_all() {
     fs::remove_dir_all(copy.path("view-1")).unwrap();
     let error = copy.open().unwrap_err().to_string();
     assert!(error.contains("the journal begins at record") && error.contains("restore-store"), "{error}");
+    // One of another store is not taken for ours.
+    let copy = short();
+    let name = copy.files("snapshots", "snapshot-").remove(0);
+    copy.damage(&name, |bytes| {
+        let mut other = Vec::new();
+        let store_id = persona_registry::domain::StoreId([9; 16]);
+        persona_registry::store::snapshot::Reader::begin(&bytes[..])
+            .unwrap()
+            .copy(store_id, &mut other)
+            .unwrap();
+        *bytes = other;
+    });
+    assert_eq!(check(&copy.options(), false).unwrap().findings.len(), 2);
+    fs::remove_dir_all(copy.path("view-1")).unwrap();
+    let error = copy.open().unwrap_err().to_string();
+    assert!(error.contains("belongs to store"), "{error}");
     // A journal that is gone is damage, however much the snapshot has.
     let copy = short();
     fs::remove_dir_all(copy.path("journal")).unwrap();
@@ -169,7 +185,10 @@ async fn crash_f_where_the_journal_cannot_be_read_no_snapshot_is_taken_and_nothi
     let disk = Arc::new(disk.unwrap());
     let mut client = server.client().await;
     for n in 0..40 {
-        client.put_persona(put(&format!("a{}", n % 4), &format!("{n} {}", "word ".repeat(200)))).await.unwrap();
+        client
+            .put_persona(put(&format!("a{}", n % 4), &format!("{n} {}", "word ".repeat(200))))
+            .await
+            .unwrap();
     }
     let mut stopped = server.stop().await;
     stopped.options.registry.snapshot_bytes = 0;
@@ -180,7 +199,8 @@ async fn crash_f_where_the_journal_cannot_be_read_no_snapshot_is_taken_and_nothi
     let server = stopped.start().await.unwrap();
     let shelf = server.data_dir().join("snapshots");
     let journal = server.scratch().join("journal");
-    let is_short = || fs::read_dir(&journal).unwrap().count() == 1 && fs::read_dir(&shelf).unwrap().count() == 1;
+    let is_short =
+        || fs::read_dir(&journal).unwrap().count() == 1 && fs::read_dir(&shelf).unwrap().count() == 1;
     tokio::task::spawn_blocking({
         let (journal, shelf) = (journal.clone(), shelf.clone());
         move || until(|| fs::read_dir(&journal).unwrap().count() == 1 && shelf.exists())
@@ -190,7 +210,17 @@ async fn crash_f_where_the_journal_cannot_be_read_no_snapshot_is_taken_and_nothi
     assert!(is_short());
     let mut client = server.client().await;
     for name in ["a0", "a1", "a2", "a3"] {
-        assert_eq!(client.get_persona(crate::harness::get(name)).await.unwrap().into_inner().persona.unwrap().version, 10);
+        assert_eq!(
+            client
+                .get_persona(crate::harness::get(name))
+                .await
+                .unwrap()
+                .into_inner()
+                .persona
+                .unwrap()
+                .version,
+            10
+        );
     }
     let server = server.restart().await;
     assert_eq!(server.registry.status().versions, 40);

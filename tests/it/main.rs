@@ -23,6 +23,7 @@ mod client_watch;
 mod commands;
 mod commands_history;
 mod commands_serve;
+mod commands_store;
 mod commands_watch;
 mod config;
 mod consistency;

@@ -94,7 +94,10 @@ async fn r4_purged_bytes_are_nowhere_on_the_disk() {
     drop(stream);
     client.put_persona(content("leaky")).await.unwrap();
     for n in 0..60 {
-        client.put_persona(put(&format!("other-{}", n % 7), &format!("{n} {}", "word ".repeat(100)))).await.unwrap();
+        client
+            .put_persona(put(&format!("other-{}", n % 7), &format!("{n} {}", "word ".repeat(100))))
+            .await
+            .unwrap();
     }
     client.put_persona(put("leaky", "clean")).await.unwrap();
     let data = server.data_dir();
@@ -102,7 +105,8 @@ async fn r4_purged_bytes_are_nowhere_on_the_disk() {
     crate::faulty::copy(&data.join("view-1"), &data.join("view-broken"));
     let before = found(&data);
     for secret in SECRETS {
-        let files: Vec<_> = before.iter().filter(|(_, found)| *found == secret).map(|(path, _)| path).collect();
+        let files: Vec<_> =
+            before.iter().filter(|(_, found)| *found == secret).map(|(path, _)| path).collect();
         assert!(files.len() >= 2, "the search finds {secret}: {files:?}");
     }
     let revision = client.purge_persona_version(purge("leaky")).await.unwrap().into_inner().revision;
@@ -124,7 +128,10 @@ async fn r4_purged_bytes_are_nowhere_on_the_disk() {
         for n in 53..60 {
             let name = format!("other-{}", n % 7);
             let persona = client.get_persona(get(&name)).await.unwrap().into_inner().persona.unwrap();
-            assert_eq!(bytes_of(&persona), crate::harness::document(&name, &format!("{n} {}", "word ".repeat(100))));
+            assert_eq!(
+                bytes_of(&persona),
+                crate::harness::document(&name, &format!("{n} {}", "word ".repeat(100)))
+            );
         }
         // A stream from the beginning comes through, and the ring has nothing of it.
         let mut stream = client.watch_personas(follow(token.clone())).await.unwrap().into_inner();
@@ -162,13 +169,15 @@ struct Process(Child);
 
 impl Process {
     async fn start(dir: &Path) -> (Self, PersonaServiceClient<Channel>) {
-        let mut command = crate::program::command(dir, &["serve", "--listen", "127.0.0.1:0", "--cache", "16"]);
+        let mut command =
+            crate::program::command(dir, &["serve", "--listen", "127.0.0.1:0", "--cache", "16"]);
         command.args(["--min-free", "1", "--data-dir"]).arg(dir.join("data"));
         command.args(["--segment-bytes", "16384", "--checkpoint", "0", "--snapshot-after", "0"]);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line)
+            .unwrap();
         let address = line.trim().strip_prefix("listening on ").expect("it starts").to_owned();
         let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
         (Self(child), PersonaServiceClient::new(endpoint.connect().await.unwrap()))
@@ -191,7 +200,10 @@ async fn crash_f_a_purge_that_is_killed_anywhere_is_done_by_its_retry() {
         let (process, mut client) = Process::start(dir.path()).await;
         client.put_persona(content("leaky")).await.unwrap();
         for n in 0..20 {
-            client.put_persona(put(&format!("other-{}", n % 3), &format!("{n} {}", "word ".repeat(300)))).await.unwrap();
+            client
+                .put_persona(put(&format!("other-{}", n % 3), &format!("{n} {}", "word ".repeat(300))))
+                .await
+                .unwrap();
         }
         client.put_persona(put("leaky", "clean")).await.unwrap();
         let mut purging = client.clone();
