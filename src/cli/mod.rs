@@ -2,7 +2,10 @@
 
 mod alias;
 mod apply;
+mod backup;
+mod check;
 mod compact;
+mod compact_store;
 mod completions;
 mod config;
 mod delete;
@@ -24,6 +27,7 @@ mod refused;
 mod remote;
 mod report;
 mod restore;
+mod restore_store;
 mod serve;
 mod shape;
 mod status;
@@ -107,6 +111,10 @@ enum Command {
     CompactHistory(compact::Args),
     Status(status::Args),
     Refused(refused::Args),
+    Backup(backup::Args),
+    RestoreStore(restore_store::Args),
+    Check(check::Args),
+    Compact(compact_store::Args),
     Config(config::Args),
     Completions(completions::Args),
 }
@@ -196,6 +204,14 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
         }
         Command::CompactHistory(args) => {
             compact::run(&args, &load(&[args.remote.given()], false)?, out).await
+        }
+        Command::Backup(args) => backup::run(&args, &load(&[args.remote.given()], false)?, out).await,
+        Command::RestoreStore(args) => {
+            restore_store::run(&args, load(&[args.store.given()], false)?.keeping()?, out)
+        }
+        Command::Check(args) => check::run(&args, load(&[args.store.given()], false)?.keeping()?, out),
+        Command::Compact(args) => {
+            compact_store::run(&args, load(&[args.store.given()], false)?.keeping()?, out).await
         }
         Command::Config(args) => match args.what {
             config::What::Show(args) => {
