@@ -17,6 +17,8 @@ mod cli;
 mod client;
 mod client_watch;
 mod commands;
+mod commands_apply;
+mod commands_files;
 mod commands_history;
 mod commands_serve;
 mod commands_watch;
