@@ -46,7 +46,9 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
 
 fn lines(registry: &Registry) -> Vec<(&'static str, String)> {
     let writes = match registry.write_state {
-        "read_only" => "refused: a sync failed; restart the registry once its disk is well",
+        "read_only" => {
+            "refused: it was started read-only, or a sync failed: then restart the registry once its disk is well"
+        }
         "full" => "refused: the disk is full",
         "writable" => "taken",
         other => other,
@@ -54,7 +56,13 @@ fn lines(registry: &Registry) -> Vec<(&'static str, String)> {
     let counts = &registry.counts;
     let mut lines = vec![
         ("store", registry.store_id.clone()),
-        ("revision", registry.revision.to_string()),
+        (
+            "revision",
+            match registry.floor {
+                0 => registry.revision.to_string(),
+                floor => format!("{} (what was before {floor} is compacted)", registry.revision),
+            },
+        ),
         ("server", registry.server_version.clone()),
         ("engine", format!("{} ({} durability)", registry.engine, registry.durability)),
         ("since", registry.start_time.clone().unwrap_or_else(|| "-".to_owned())),

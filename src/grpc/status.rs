@@ -195,7 +195,7 @@ pub fn of(error: &Error) -> Status {
             &text,
             [("key", cut(key, DESCRIPTION_CHARS))],
         ),
-        Error::Overloaded => again(ErrorReason::Overloaded, &text, none()),
+        Error::Overloaded | Error::Busy(_) => again(ErrorReason::Overloaded, &text, none()),
         Error::TooManyWatches { limit } => {
             again(ErrorReason::TooManyWatches, &text, [("limit", limit.to_string())])
         }

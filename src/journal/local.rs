@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
-use super::error::{AppendError, BoxError, Corruption, OpenError, Problem, ReplayError};
+use super::error::{AppendError, BoxError, OpenError, ReplayError};
 use super::file::Storage;
-use super::frame::{self, MAX_PAYLOAD, Window};
+use super::frame::{self, MAX_PAYLOAD};
 use super::open::{self, Known, Opened};
-use super::scan::{Cursor, Step, Stop};
+use super::records::Records;
 use super::segment::{self, HEADER, Header, Room, Segment};
 use super::{Durability, Journal, Options, Position};
 use crate::domain::{Commit, Sequence, StoreId};
@@ -19,8 +19,8 @@ use crate::record;
 pub struct LocalJournal {
     storage: Arc<dyn Storage>,
     options: Options,
-    /// First sequences of the segments before the active one, ascending.
-    sealed: VecDeque<Sequence>,
+    /// The segments before the active one, ascending.
+    sealed: VecDeque<Sealed>,
     active: Segment,
     last: Position,
     /// Up to here everything is durable.
@@ -29,6 +29,13 @@ pub struct LocalJournal {
     failed: Option<(io::ErrorKind, String)>,
     /// The bytes of a group, kept between appends.
     buffer: Vec<u8>,
+}
+
+/// A segment that is written no more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sealed {
+    pub(super) first: Sequence,
+    pub(super) bytes: u64,
 }
 
 /// What the buffer keeps of its room between appends, in bytes.
@@ -46,10 +53,20 @@ impl LocalJournal {
         open::open(storage, known, options)
     }
 
+    /// Begins a journal behind a place that another store had reached, where there is none yet.
+    pub fn begin(
+        storage: Arc<dyn Storage>,
+        store_id: StoreId,
+        place: Position,
+        options: Options,
+    ) -> Result<Self, OpenError> {
+        open::begin_at(storage, store_id, place, options)
+    }
+
     pub(super) fn new(
         storage: Arc<dyn Storage>,
         options: Options,
-        sealed: Vec<Sequence>,
+        sealed: Vec<Sealed>,
         active: Segment,
         last: Position,
     ) -> Self {
@@ -130,53 +147,12 @@ impl LocalJournal {
         let end = HEADER.saturating_add(space);
         Ok(match Segment::create(&*self.storage, header, end, self.ahead(end))? {
             Room::Made(segment) => {
-                self.sealed.push_back(self.active.header.first);
+                self.sealed.push_back(Sealed { first: self.active.header.first, bytes: self.active.end });
                 self.active = segment;
                 Room::Made(())
             }
             Room::Full => Room::Full,
         })
-    }
-
-    fn replay_segment(
-        &self,
-        first: Sequence,
-        until: Sequence,
-        after: Sequence,
-        each: &mut dyn FnMut(Commit) -> Result<(), BoxError>,
-    ) -> Result<(), ReplayError> {
-        let name = segment::name(first);
-        let path = || self.storage.path(&name);
-        let io = |source| ReplayError::Io { path: path(), source };
-        let corrupt = |offset, sequence, problem| Corruption { path: path(), offset, sequence, problem };
-        let file = self.storage.open(&name).map_err(io)?;
-        let mut bytes = [0; HEADER as usize];
-        let read = file.fill_at(&mut bytes, 0).map_err(io)?;
-        let header = Header::decode(bytes.get(..read).unwrap_or_default())
-            .map_err(|problem| corrupt(0, first, problem))?;
-        let mut cursor = Cursor::new(Window::new(&*file).map_err(io)?, &header);
-        while cursor.expected <= until {
-            let (offset, sequence) = (cursor.offset, cursor.expected);
-            let frame = match cursor.step().map_err(io)? {
-                Step::Record(frame) => frame,
-                Step::Stop(Stop::OutOfPlace(found)) => {
-                    return Err(corrupt(offset, sequence, Problem::OutOfPlace(found)).into());
-                }
-                Step::Stop(stop) => {
-                    return Err(corrupt(offset, sequence, Problem::Record(stop.words(), until)).into());
-                }
-            };
-            if sequence <= after {
-                continue;
-            }
-            let commit = record::decode_commit(frame.payload)
-                .map_err(|error| corrupt(offset, sequence, error.into()))?;
-            if commit.sequence != sequence {
-                return Err(corrupt(offset, sequence, Problem::OutOfPlace(commit.sequence)).into());
-            }
-            each(commit).map_err(|source| ReplayError::Receiver { sequence, source })?;
-        }
-        Ok(())
     }
 }
 
@@ -234,11 +210,32 @@ impl Journal for LocalJournal {
     }
 
     fn oldest(&self) -> Sequence {
-        self.sealed.front().copied().unwrap_or(self.active.header.first)
+        self.sealed.front().map_or(self.active.header.first, |sealed| sealed.first)
     }
 
     fn store_id(&self) -> StoreId {
         self.active.header.store_id
+    }
+
+    fn sealed_bytes(&self) -> u64 {
+        self.sealed.iter().map(|sealed| sealed.bytes).sum()
+    }
+
+    fn seal(&mut self) -> Result<(), AppendError> {
+        self.sync()?;
+        if self.active.end == HEADER {
+            return Ok(());
+        }
+        match self.rotate(0) {
+            Ok(Room::Made(())) => Ok(()),
+            Ok(Room::Full) => Err(AppendError::Full),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    fn records(&self) -> Records {
+        let firsts = self.sealed.iter().map(|sealed| sealed.first).chain([self.active.header.first]);
+        Records { storage: Arc::clone(&self.storage), firsts: firsts.collect(), last: self.last }
     }
 
     fn replay(
@@ -246,30 +243,14 @@ impl Journal for LocalJournal {
         after: Sequence,
         each: &mut dyn FnMut(Commit) -> Result<(), BoxError>,
     ) -> Result<(), ReplayError> {
-        let oldest = self.oldest();
-        if after.next() < oldest {
-            return Err(ReplayError::Trimmed { oldest, after });
-        }
-        let active = self.active.header.first;
-        let mut followers = self.sealed.iter().skip(1).chain([&active]);
-        for first in &self.sealed {
-            let until =
-                followers.next().map_or(self.last.sequence, |next| Sequence(next.0.saturating_sub(1)));
-            if until > after {
-                self.replay_segment(*first, until, after, each)?;
-            }
-        }
-        if self.last.sequence > after {
-            self.replay_segment(active, self.last.sequence, after, each)?;
-        }
-        Ok(())
+        self.records().replay(after, each)
     }
 
     fn trim(&mut self, through: Sequence) -> Result<Sequence, AppendError> {
         self.usable()?;
         let active = self.active.header.first;
-        while let Some(first) = self.sealed.front().copied() {
-            let next = self.sealed.get(1).copied().unwrap_or(active);
+        while let Some(first) = self.sealed.front().map(|sealed| sealed.first) {
+            let next = self.sealed.get(1).map_or(active, |sealed| sealed.first);
             if next > through.next() {
                 break;
             }

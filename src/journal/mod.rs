@@ -10,6 +10,7 @@ mod frame;
 mod judge;
 mod local;
 mod open;
+mod records;
 mod scan;
 mod segment;
 
@@ -20,6 +21,7 @@ pub use file::{Directory, File, Storage};
 pub use frame::MAX_PAYLOAD;
 pub use local::LocalJournal;
 pub use open::{Known, Opened, TornTail};
+pub use records::Records;
 
 /// The order of all commits. One writer; a group is appended whole and in order.
 pub trait Journal: Send {
@@ -46,6 +48,15 @@ pub trait Journal: Send {
         after: Sequence,
         each: &mut dyn FnMut(Commit) -> Result<(), BoxError>,
     ) -> Result<(), ReplayError>;
+
+    /// What is held now, to be read on another thread.
+    fn records(&self) -> Records;
+
+    /// Bytes of the files that are written no more.
+    fn sealed_bytes(&self) -> u64;
+
+    /// Begins a new file, so that everything appended so far can be let go of.
+    fn seal(&mut self) -> Result<(), AppendError>;
 
     /// Lets go of records up to and including `through`, as far as that frees whole files. Call it only when a
     /// synced snapshot of the view covers them. Answers the first sequence still held.

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use super::error::{Corruption, OpenError, Problem};
 use super::file::{File, Storage};
 use super::judge::{Extent, Found};
-use super::local::{LocalJournal, random_salt};
+use super::local::{LocalJournal, Sealed, random_salt};
 use super::scan::Behind;
 use super::segment::{self, HEADER, Header, Room, Segment};
 use super::{Options, Position};
-use crate::domain::{Revision, Sequence, StoreId};
+use crate::domain::{Sequence, StoreId};
 
 /// What the view knows of the journal that it was replayed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,6 +76,21 @@ pub(super) fn open(storage: Arc<dyn Storage>, known: Known, options: Options) ->
     }
 }
 
+/// Begins a journal whose first record follows a place; there must be none.
+pub(super) fn begin_at(
+    storage: Arc<dyn Storage>,
+    store_id: StoreId,
+    place: Position,
+    options: Options,
+) -> Result<LocalJournal, OpenError> {
+    let known = Known { store_id: Some(store_id), sequence: place.sequence };
+    let opening = Opening { storage, known, options };
+    if !opening.list()?.is_empty() {
+        return Err(opening.dir_io(io::ErrorKind::AlreadyExists.into()));
+    }
+    opening.first_segment(store_id, place)
+}
+
 /// What an opening is about.
 #[derive(Debug)]
 pub(super) struct Opening {
@@ -92,11 +107,17 @@ impl Opening {
             let path = self.storage.path("");
             return Err(Corruption { path, offset: 0, sequence: Sequence(1), problem }.into());
         }
+        let store_id = self.known.store_id.unwrap_or_else(|| StoreId(uuid::Uuid::new_v4().into_bytes()));
+        let journal = self.first_segment(store_id, Position::default())?;
+        Ok(Opened { journal, repaired: None, removed: unfinished })
+    }
+
+    fn first_segment(&self, store_id: StoreId, place: Position) -> Result<LocalJournal, OpenError> {
         let header = Header {
-            store_id: self.known.store_id.unwrap_or_else(|| StoreId(uuid::Uuid::new_v4().into_bytes())),
+            store_id,
             salt: random_salt(),
-            first: Sequence(1),
-            revision: Revision(0),
+            first: place.sequence.next(),
+            revision: place.revision,
             previous: Sequence(0),
         };
         let ahead = self.options.reserve_bytes.min(self.options.segment_bytes);
@@ -104,8 +125,7 @@ impl Opening {
         let Room::Made(active) = room else {
             return Err(self.io(header.first)(io::ErrorKind::StorageFull.into()));
         };
-        let journal = self.journal(Vec::new(), active, Position::default());
-        Ok(Opened { journal, repaired: None, removed: unfinished })
+        Ok(self.journal(Vec::new(), active, place))
     }
 
     /// Judges all segments, then makes the newest ready for appends. `unfinished` is a rotation to undo.
@@ -128,14 +148,18 @@ impl Opening {
         }
         let extent = self.extent(&active)?;
         let behind = self.check_end(&active, &extent, unfinished.as_ref().map(|(first, _)| *first))?;
-        let sealed = segments.iter().map(|found| found.header.first).collect();
+        let sealed = |found: &Found| {
+            let (first, bytes) = (found.header.first, found.file.size());
+            Ok(Sealed { first, bytes: bytes.map_err(self.io(first))? })
+        };
+        let sealed = segments.iter().map(sealed).collect::<Result<_, OpenError>>()?;
         self.mend(sealed, active, &extent, &behind, unfinished)
     }
 
     /// The first step that writes. All of it may be repeated after a crash in the midst of it.
     fn mend(
         &self,
-        sealed: Vec<Sequence>,
+        sealed: Vec<Sealed>,
         active: Found,
         extent: &Extent,
         behind: &Behind,
@@ -175,7 +199,7 @@ impl Opening {
         })
     }
 
-    fn journal(&self, sealed: Vec<Sequence>, active: Segment, last: Position) -> LocalJournal {
+    fn journal(&self, sealed: Vec<Sealed>, active: Segment, last: Position) -> LocalJournal {
         LocalJournal::new(Arc::clone(&self.storage), self.options.clone(), sealed, active, last)
     }
 }

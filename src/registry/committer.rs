@@ -13,8 +13,9 @@ use super::pending::Pending;
 use super::proposal::{Answer, Proposal, Reply};
 use super::pruner::Pruner;
 use super::shared::{Shared, WriteState};
+use super::snapshots::{Dump, Snapshots};
 use crate::domain::{Commit, Timestamp};
-use crate::journal::{AppendError, Journal, Position};
+use crate::journal::{AppendError, Journal, Position, Records};
 use crate::store::{Checkpoint, DataDir};
 
 /// Proposals that one sync may cover.
@@ -29,6 +30,12 @@ pub(super) enum Command {
     Write(Box<Proposal>, oneshot::Sender<Reply>),
     /// A reader found damage in this view.
     Heal(u64, oneshot::Sender<()>),
+    /// A snapshot is to be taken.
+    Dump(oneshot::Sender<Result<Dump, Error>>),
+    /// A dump has walked the view, and wants what was committed meanwhile.
+    Records(std::sync::mpsc::Sender<Records>),
+    /// Everything on the disk is to be written anew.
+    Rewrite(oneshot::Sender<Result<(), OpenError>>),
     /// Time passed.
     Tick,
     /// The registry closes.
@@ -54,6 +61,7 @@ pub(super) struct Committer {
     pub last_time: Timestamp,
     pub ticked: Instant,
     pub pruner: Pruner,
+    pub snapshots: Snapshots,
 }
 
 impl Committer {
@@ -90,6 +98,9 @@ impl Committer {
                         }
                         done.send(()).ok();
                     }
+                    Command::Dump(reply) => drop(reply.send(self.begin_dump())),
+                    Command::Records(reply) => self.give_records(&reply),
+                    Command::Rewrite(reply) => drop(reply.send(self.shrink())),
                     Command::Tick => self.tick(),
                     Command::Close(done) => {
                         commands.close();
@@ -180,10 +191,22 @@ impl Committer {
             }
             self.shared.set_state(WriteState::Writable);
         }
+        if group.iter().any(|(proposal, _)| self.is_unsettled(proposal))
+            && let Err(error) = self.rewrite()
+        {
+            tracing::error!(%error, "purged bytes are still on the disk; tried again later");
+        }
         let head = self.last.revision;
-        for ((_, reply), decision) in group.into_iter().zip(decided) {
+        for ((proposal, reply), decision) in group.into_iter().zip(decided) {
+            let unsettled = decision.is_ok() && self.is_unsettled(&proposal);
+            let decision = if unsettled { Err(Error::OutcomeUnknown) } else { decision };
             reply.send(decision.map(|answer| (answer, head))).ok();
         }
+    }
+
+    /// Whether this asks for a purge while purged bytes may still stand somewhere.
+    fn is_unsettled(&self, proposal: &Proposal) -> bool {
+        proposal.purges() && self.shared.view().store.is_unpurged().unwrap_or(true)
     }
 
     fn decide(
@@ -255,6 +278,7 @@ impl Committer {
             let head = self.shared.head();
             let answer: Result<Answer, Error> = verdict.and_then(|verdict| match &verdict.answer {
                 _ if verdict.writes => Err(refusal()),
+                _ if self.is_unsettled(&proposal) => Err(Error::OutcomeUnknown),
                 // Durable, and not shown: what it is told now, reads would deny.
                 Answer::Written(written) if written.revision() > head => Err(Error::OutcomeUnknown),
                 _ => Ok(verdict.answer),

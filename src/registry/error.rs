@@ -234,6 +234,9 @@ pub enum Error {
     /// Too many calls wait.
     #[error("more writes wait than the registry lets wait; try again shortly")]
     Overloaded,
+    /// Something that is done once at a time is being done, or was given up for something that goes before it.
+    #[error("{0}; try again shortly")]
+    Busy(&'static str),
     /// Too many streams.
     #[error("the registry serves {limit} watch streams already")]
     TooManyWatches {

@@ -2,6 +2,7 @@
 //! terms; what orders and keeps it lives in `journal` and `store`.
 
 mod alias;
+mod backup;
 mod batch;
 mod committer;
 mod error;
@@ -12,14 +13,17 @@ mod history;
 mod import;
 mod judge;
 mod moves;
+mod offline;
 mod open;
 mod pending;
 mod proposal;
 mod pruner;
 mod read;
+mod rebuild;
 mod ring;
 mod select;
 mod shared;
+mod snapshots;
 mod token;
 mod upkeep;
 mod watch;
@@ -36,6 +40,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::committer::{Command, Committer};
 use self::pruner::Pruner;
 use self::shared::{Shared, View};
+use self::snapshots::Snapshots;
 use crate::domain::{Clock, Revision, StoreId, SystemClock, Timestamp, limits};
 use crate::journal;
 use crate::store;
@@ -44,12 +49,17 @@ pub use crate::journal::Durability;
 pub use crate::store::Entry;
 
 pub use self::alias::{DeleteAlias, Purge, SetAlias};
+pub use self::backup::Backup;
 pub use self::batch::{Batch, BatchDone, BatchOperation};
 pub use self::error::{Error, Rejected, Unreadable, Violation};
 pub use self::examine::{Examined, Validate, draft_of, examine};
 pub use self::folders::{FolderState, ListRefused, RefusedPage, RefusedReason, RefusedSource};
 pub use self::history::{
     AliasPage, History, HistoryEntry, HistoryPage, ListAliases, ListNamespaces, NamespacePage,
+};
+pub use self::offline::{
+    BackupFacts, Checked, CompactError, Compacted, Finding, RestoreError, Restored, check, check_backup,
+    compact, restore,
 };
 pub use self::open::{OpenError, OpenReport};
 pub use self::proposal::{AliasTarget, Draft, Import, ImportFile, ImportOutcome, Kept, OnConflict};
@@ -99,6 +109,9 @@ pub struct Options {
     pub history_max_bytes: Option<u64>,
     /// How often the floor is looked after. Default 1 min.
     pub floor_interval: Duration,
+    /// Bytes of finished journal files beyond which a snapshot takes their place; at least twice what the last snapshot
+    /// takes. Default 256 MiB.
+    pub snapshot_bytes: u64,
     /// Where wall time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -125,6 +138,7 @@ impl Options {
             history_age: limits::HISTORY_AGE,
             history_max_bytes: None,
             floor_interval: Duration::from_secs(60),
+            snapshot_bytes: 256 * 1024 * 1024,
             clock: Arc::new(SystemClock),
         }
     }
@@ -197,6 +211,7 @@ impl Registry {
             last_time: Timestamp::default(),
             ticked: Instant::now(),
             pruner: Pruner::new(opened.floor),
+            snapshots: Snapshots::new(commands.downgrade(), opened.snapshot.as_ref()),
         };
         let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let watched = Arc::clone(&shared);

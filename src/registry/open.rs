@@ -5,16 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Options;
-use super::upkeep::write_checkpoint;
-use crate::domain::{Change, Commit, Namespace, Revision, Sequence, StoreId};
-use crate::journal::{self, Directory, Journal, Known, LocalJournal, ReplayError, Storage, TornTail};
+use super::rebuild::{rebuild, replay};
+use crate::domain::{Change, Commit, Namespace, Revision, Sequence};
+use crate::journal::{self, AppendError, Directory, Journal, Known, LocalJournal, ReplayError, Storage, TornTail};
 use crate::store::migrate::{self, MigrateError};
+use crate::store::snapshot::{SnapshotError, SnapshotFile};
 use crate::store::{self, Applied, Checkpoint, DataDir, DirError, Store, StoreError, Totals};
-
-/// Records that a replay applies at once.
-const REPLAY_RECORDS: usize = 512;
-/// Documents that a replay applies at once, in bytes.
-const REPLAY_BYTES: usize = 8 * 1024 * 1024;
 
 /// What the view's engine may take at once: the rest of one segment, a new one, and its small files.
 const ROOM_BYTES: u64 = 20 * 1024 * 1024;
@@ -39,9 +35,28 @@ pub enum OpenError {
     /// Not even a fresh view can be made.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A snapshot cannot be written or read.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The journal cannot be shortened.
+    #[error(transparent)]
+    Append(#[from] AppendError),
     /// A fresh view cannot be marked.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
+    /// The journal does not reach back to its beginning, and what came before is nowhere.
+    #[error(
+        "the journal begins at record {oldest}, and what came before is in no sound snapshot of {path}{problem}; put the \
+         snapshot back from a copy of the disk, or make a store of the newest backup with persona restore-store"
+    )]
+    NoSnapshot {
+        /// The first record that the journal holds.
+        oldest: Sequence,
+        /// The data directory.
+        path: PathBuf,
+        /// What is wrong with the snapshots that are there, in brackets; empty: there is none.
+        problem: String,
+    },
     /// The disk is full.
     #[error(
         "the disk that holds {path} is full: {free_bytes} bytes are free, and opening needs {ROOM_BYTES}; free some \
@@ -80,7 +95,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    fn read(store: &Store, kept: Totals) -> Result<Self, StoreError> {
+    pub(super) fn read(store: &Store, kept: Totals) -> Result<Self, StoreError> {
         let mut counts = Self { kept, ..Self::default() };
         store.heads_after(None, None, |namespace, _, head| {
             if head.live.is_some() {
@@ -132,32 +147,70 @@ pub(super) struct Opened {
     pub view: OpenedView,
     pub counts: Counts,
     pub floor: Revision,
+    /// The newest one in its place.
+    pub snapshot: Option<SnapshotFile>,
     pub report: OpenReport,
 }
 
-#[tracing::instrument(skip_all, fields(data_dir = %options.data_dir.display()))]
-pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
-    let dir = DataDir::lock(&options.data_dir)?;
+/// What a data directory holds, before the journal is opened.
+pub(super) struct Look {
+    pub checkpoint: Option<Checkpoint>,
+    /// Number of the view.
+    pub number: u64,
+    pub view: Result<Store, CatchUpError>,
+    pub applied: Option<Applied>,
+    /// The snapshots in their place, newest first.
+    pub snapshots: Vec<SnapshotFile>,
+    known: Known,
+}
+
+/// Looks at what there is and opens the view, whatever state that is in.
+pub(super) fn look(dir: &DataDir, options: &store::Options) -> Result<Look, OpenError> {
     let checkpoint = dir.checkpoint()?;
     let number = match checkpoint {
         Some(checkpoint) => checkpoint.view,
         None => dir.newest_view()?.unwrap_or(1),
     };
-    let (view, applied) = match open_view(&dir, number, &options.store, checkpoint.as_ref()) {
+    let (view, applied) = match open_view(dir, number, options, checkpoint.as_ref()) {
         Ok((store, applied)) => (Ok(store), applied),
         Err(reason) => (Err(reason), None),
     };
+    dir.remove_unfinished_snapshot()?;
+    let snapshots = dir.snapshots()?;
+    let of_view = checkpoint.map(|it| it.store_id).or(applied.map(|it| it.store_id));
+    let of_snapshot = || Some(snapshots.first()?.read().ok()?.header().store_id);
+    let sequences = [
+        applied.map(|it| it.sequence),
+        checkpoint.map(|it| it.sequence),
+        snapshots.first().map(|it| it.sequence),
+    ];
     let known = Known {
-        store_id: checkpoint.map(|it| it.store_id).or(applied.map(|it| it.store_id)),
-        sequence: applied.map(|it| it.sequence).max(checkpoint.map(|it| it.sequence)).unwrap_or_default(),
+        store_id: of_view.or_else(of_snapshot),
+        sequence: sequences.into_iter().flatten().max().unwrap_or_default(),
     };
-    let storage: Arc<dyn Storage> = match &options.journal_storage {
-        Some(storage) => Arc::clone(storage),
-        None => Arc::new(
-            Directory::open(&dir.journal()).map_err(|error| DirError::Io { path: dir.journal(), error })?,
-        ),
-    };
-    let opened = LocalJournal::open(storage, known, options.journal.clone())?;
+    Ok(Look { checkpoint, number, view, applied, snapshots, known })
+}
+
+impl Look {
+    /// Judges the journal, cuts a torn tail from it, and makes it ready.
+    pub(super) fn journal(&self, dir: &DataDir, options: &Options) -> Result<journal::Opened, OpenError> {
+        let storage: Arc<dyn Storage> = match &options.journal_storage {
+            Some(storage) => Arc::clone(storage),
+            None => Arc::new(
+                Directory::open(&dir.journal())
+                    .map_err(|error| DirError::Io { path: dir.journal(), error })?,
+            ),
+        };
+        Ok(LocalJournal::open(storage, self.known, options.journal.clone())?)
+    }
+}
+
+#[tracing::instrument(skip_all, fields(data_dir = %options.data_dir.display()))]
+pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
+    let dir = DataDir::lock(&options.data_dir)?;
+    let look = look(&dir, &options.store)?;
+    let opened = look.journal(&dir, options)?;
+    let Look { checkpoint, number, view, applied, snapshots, known: _ } = look;
     let journal: Box<dyn Journal> = Box::new(opened.journal);
     let mut report = OpenReport { torn: opened.repaired, ..OpenReport::default() };
 
@@ -182,15 +235,16 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
             let aside = dir.set_aside(number)?;
             tracing::warn!(reason, ?aside, "the view cannot be used; making it anew from the journal");
             let rebuilt = rebuild(&dir, journal.as_ref(), &options.store, number.saturating_add(1));
-            let rebuilt = rebuilt.map_err(|error| if lacks_room(&dir) { no_room(&dir) } else { error })?;
-            report.replayed = journal.last().sequence.0;
+            let rebuilt = rebuilt.map_err(|error| if lacks_room(&dir) { no_room(&dir) } else { error });
+            let (view, counts, replayed) = rebuilt?;
+            report.replayed = replayed;
             report.rebuilt = Some((reason, aside));
-            rebuilt
+            (view, counts)
         }
     };
     dir.keep_only_view(view.number)?;
     let floor = view.store.floor()?;
-    Ok(Opened { dir: Arc::new(dir), journal, view, counts, floor, report })
+    Ok(Opened { dir: Arc::new(dir), journal, view, counts, floor, snapshot: snapshots.into_iter().next(), report })
 }
 
 pub(super) fn no_room(dir: &DataDir) -> OpenError {
@@ -198,7 +252,7 @@ pub(super) fn no_room(dir: &DataDir) -> OpenError {
 }
 
 /// Why a view was not brought up to the journal.
-enum CatchUpError {
+pub(super) enum CatchUpError {
     /// The view's fault: it is made anew.
     View(String),
     /// The journal's: there is nothing to make it from.
@@ -235,7 +289,7 @@ fn open_view(
 }
 
 /// Replays what the view may lack: all since its checkpoint, since what came later may not have reached the disk.
-fn catch_up(
+pub(super) fn catch_up(
     store: Store,
     applied: Option<Applied>,
     journal: &dyn Journal,
@@ -256,51 +310,4 @@ fn catch_up(
     let whole = store.verify(journal.last().revision).and_then(|kept| Counts::read(&store, kept));
     let counts = whole.map_err(|error| CatchUpError::View(error.to_string()))?;
     Ok((store, counts, replayed))
-}
-
-/// Makes a view from the whole journal, durable and checkpointed.
-pub(super) fn rebuild(
-    dir: &DataDir,
-    journal: &dyn Journal,
-    options: &store::Options,
-    number: u64,
-) -> Result<(OpenedView, Counts), OpenError> {
-    dir.remove_view(number)?;
-    let store = Store::open(&dir.view(number), options)?;
-    migrate::migrate(&store, &[], migrate::SCHEMA)?;
-    replay(&store, journal, Sequence(0))?;
-    let counts = Counts::read(&store, store.verify(journal.last().revision)?)?;
-    let checkpoint =
-        Checkpoint { view: number, store_id: journal.store_id(), sequence: journal.last().sequence };
-    write_checkpoint(dir, &store, checkpoint)?;
-    Ok((OpenedView { number, store, checkpoint }, counts))
-}
-
-/// Applies all records after `from`; tells how many there were.
-fn replay(store: &Store, journal: &dyn Journal, from: Sequence) -> Result<u64, ReplayError> {
-    let store_id: StoreId = journal.store_id();
-    let (mut group, mut bytes, mut replayed) = (Vec::new(), 0, 0);
-    journal.replay(from, &mut |commit: Commit| {
-        replayed += 1;
-        bytes += commit.changes.iter().map(weight).sum::<usize>();
-        group.push(Arc::new(commit));
-        if group.len() >= REPLAY_RECORDS || bytes >= REPLAY_BYTES {
-            store.apply(store_id, &group)?;
-            group.clear();
-            bytes = 0;
-        }
-        Ok(())
-    })?;
-    store.apply(store_id, &group).map_err(|error| ReplayError::Receiver {
-        sequence: journal.last().sequence,
-        source: Box::new(error),
-    })?;
-    Ok(replayed)
-}
-
-fn weight(change: &Change) -> usize {
-    match change {
-        Change::Put { persona, .. } => persona.content.len(),
-        Change::Delete(_) | Change::Alias(_) | Change::Purge(_) => 0,
-    }
 }

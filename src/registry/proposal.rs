@@ -83,6 +83,12 @@ impl Proposal {
             Action::Compact(_) => 0,
         }
     }
+
+    /// Whether bytes are to be gone from the disk once it is answered.
+    pub(super) fn purges(&self) -> bool {
+        let Action::Write { operations, .. } = &self.action else { return false };
+        !self.validate_only && operations.iter().any(|operation| matches!(operation, Operation::Purge { .. }))
+    }
 }
 
 impl Operation {

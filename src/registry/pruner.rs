@@ -76,7 +76,21 @@ impl Committer {
         self.commit(vec![(Box::new(proposal), reply)]);
     }
 
+    /// Raises the floor when it is time, and lets go of all that is below it.
+    pub(super) fn prune_all(&mut self) {
+        self.look_after_floor();
+        while self.pruner.pass.is_some() || self.shared.floor() > self.pruner.done {
+            if let Err(error) = self.prune() {
+                tracing::error!(%error, "old history could not be let go of");
+                return;
+            }
+        }
+    }
+
     fn prune(&mut self) -> Result<(), StoreError> {
+        if self.snapshots.is_running() {
+            return Ok(());
+        }
         let floor = self.shared.floor();
         let Some((pass, mut after)) = self.pruner.pass.take() else {
             if floor > self.pruner.done {

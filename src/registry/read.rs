@@ -289,7 +289,7 @@ impl Registry {
     }
 
     /// Has a view made anew in which a read found damage, unless that was done since.
-    async fn heal(&self, view: u64, error: &StoreError) {
+    pub(super) async fn heal(&self, view: u64, error: &StoreError) {
         if view != self.shared.view().number {
             return;
         }

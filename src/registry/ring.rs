@@ -41,6 +41,12 @@ impl Ring {
         }
     }
 
+    /// Forgets all commits, the newest being of this revision: whoever follows goes on from the view's log.
+    pub(super) fn forget(&self, head: Revision) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        *inner = Inner { base: head, bytes: 0, commits: VecDeque::new() };
+    }
+
     /// The commits after a revision and up to the head, at most `limit`; none when the ring no longer reaches back
     /// that far. A commit is here a moment before the head says so, and nobody may be told of it until then: a read
     /// that asks for its revision would be refused.

@@ -73,11 +73,11 @@ impl Shared {
         Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn set_view(&self, number: u64, store: Store) {
+    /// Puts a view in the place of the one in use, which is answered: closing it writes and syncs, and nobody should hold the
+    /// lock meanwhile.
+    pub(super) fn set_view(&self, number: u64, store: Store) -> Arc<View> {
         let new = Arc::new(View { number, store });
-        let old = std::mem::replace(&mut *self.view.write().unwrap_or_else(PoisonError::into_inner), new);
-        // Closing a database writes and syncs; nobody should wait for that, nor hold the lock meanwhile.
-        drop(std::thread::Builder::new().name("old view".into()).spawn(move || drop(old)));
+        std::mem::replace(&mut *self.view.write().unwrap_or_else(PoisonError::into_inner), new)
     }
 
     pub(super) fn head(&self) -> Revision {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::committer::Committer;
-use super::open::{OpenError, lacks_room, no_room, rebuild};
+use super::open::{OpenError, lacks_room, no_room};
 use super::pruner::Pruner;
+use super::rebuild::rebuild;
 use super::shared::WriteState;
 use crate::domain::limits;
 use crate::store::{Checkpoint, DataDir};
@@ -69,6 +70,7 @@ impl Committer {
 
     pub(super) fn rebuild(&mut self) -> Result<(), OpenError> {
         self.await_checkpoint();
+        self.cancel_dump();
         let old = self.shared.view();
         // A view takes about what the one before took.
         let needed = old.store.size_on_disk().unwrap_or(0);
@@ -79,7 +81,7 @@ impl Committer {
         drop(old);
         let options = &self.shared.options.store;
         let rebuilt = rebuild(&self.dir, self.journal.as_ref(), options, number.saturating_add(1));
-        let (view, counts) = match rebuilt {
+        let (view, counts, _) = match rebuilt {
             Ok(rebuilt) => rebuilt,
             Err(error) => {
                 let error = if lacks_room(&self.dir) { no_room(&self.dir) } else { error };
@@ -93,7 +95,9 @@ impl Committer {
         self.broken = false;
         // The journal tells of what had been let go of.
         self.pruner = Pruner::new(self.shared.floor());
-        self.shared.set_view(view.number, view.store);
+        let old = self.shared.set_view(view.number, view.store);
+        // Nobody should wait for it to be closed.
+        drop(std::thread::Builder::new().name("old view".into()).spawn(move || drop(old)));
         if let Err(error) = self.dir.set_aside(number) {
             tracing::error!(%error, "the old view could not be moved out of the way");
         }
@@ -114,7 +118,7 @@ impl Committer {
         }
         let past = self.shared.clock.now().before(limits::IDEMPOTENCY);
         // As many as came; a little at a time, since writers wait.
-        while self.ticked.elapsed() < EXPIRE_FOR {
+        while self.ticked.elapsed() < EXPIRE_FOR && !self.snapshots.is_running() {
             match self.shared.view().store.expire_requests(past, EXPIRE_AT_ONCE) {
                 Ok(gone) if gone < EXPIRE_AT_ONCE => break,
                 Ok(_) => {}
@@ -126,6 +130,7 @@ impl Committer {
         }
         self.look_after_floor();
         self.start_checkpoint();
+        self.look_after_snapshots();
     }
 
     /// Begins to make the view durable on a thread of its own, when it is time.
@@ -155,7 +160,7 @@ impl Committer {
         self.checkpointing = std::thread::Builder::new().name("checkpoint".into()).spawn(work).ok();
     }
 
-    fn await_checkpoint(&mut self) {
+    pub(super) fn await_checkpoint(&mut self) {
         match self.checkpointing.take().map(std::thread::JoinHandle::join) {
             Some(Ok(Some(done))) => self.checkpoint = done,
             // What failed to be synced is not synced by trying again.
@@ -165,6 +170,7 @@ impl Committer {
     }
 
     pub(super) fn finish(&mut self) {
+        self.cancel_dump();
         self.await_checkpoint();
         if let Err(error) = self.journal.sync() {
             tracing::error!(%error, "the journal could not be synced");

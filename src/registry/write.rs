@@ -206,7 +206,7 @@ impl Registry {
     }
 
     /// Why there is no committer any more.
-    fn gone(&self) -> Error {
+    pub(super) fn gone(&self) -> Error {
         if *self.drain.borrow() {
             return Error::Draining;
         }

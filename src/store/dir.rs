@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::domain::{Sequence, StoreId};
 
@@ -20,6 +21,9 @@ pub enum DirError {
     /// It holds something else.
     #[error("{0} is not empty and not a registry's data directory; choose another --data-dir")]
     Foreign(PathBuf),
+    /// It holds no registry.
+    #[error("{0} holds no registry's data; name the directory that does with --data-dir")]
+    None(PathBuf),
     /// It was written by a newer program.
     #[error(
         "{path} was written by a newer version ({found}); start that version, or choose another --data-dir"
@@ -89,6 +93,14 @@ impl DataDir {
             Err(error) => return Err(at(&marker)(error)),
         }
         Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Takes the lock of a directory that is a registry's already.
+    pub fn lock_existing(path: &Path) -> Result<Self, DirError> {
+        if !path.join(FORMAT_FILE).exists() {
+            return Err(DirError::None(path.to_owned()));
+        }
+        Self::lock(path)
     }
 
     /// The directory.
@@ -170,11 +182,46 @@ impl DataDir {
         Ok(())
     }
 
+    /// Removes everything that was a view, but this one: what is gone from it must be gone from the disk. Waits for the engine to let
+    /// go of what it had open.
+    pub fn remove_other_views(&self, number: u64) -> Result<(), DirError> {
+        let failed = |error| DirError::Io { path: self.path.clone(), error };
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with("view-") && path != self.view(number) {
+                let failed = |error| DirError::Io { path: path.clone(), error };
+                await_engine(&path.join("db")).and_then(|()| remove_dir(&path)).map_err(failed)?;
+            }
+        }
+        sync_dir(&self.path).map_err(failed)
+    }
+
     /// Bytes that this process may still write to the file system below.
     pub fn free_bytes(&self) -> Result<u64, DirError> {
         let stat = rustix::fs::statvfs(&self.path)
             .map_err(|error| DirError::Io { path: self.path.clone(), error: error.into() })?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}
+
+/// How long the engine may take to let go of a file that it was told to close.
+const CLOSING: Duration = Duration::from_secs(10);
+
+/// Returns once nobody holds the engine's lock on its file.
+fn await_engine(path: &Path) -> io::Result<()> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let patience = Instant::now() + CLOSING;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < patience => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            locked => return Ok(locked?),
+        }
     }
 }
 
@@ -220,7 +267,12 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&new, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Makes names in a directory durable.
+pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 fn print_checkpoint(checkpoint: &Checkpoint) -> String {

@@ -8,7 +8,7 @@ use prost::Message;
 
 use super::read::decode_row;
 use super::rows::{FloorRow, HeadRow, RowKind, VersionRow};
-use super::sled::Table;
+use super::sled::{Table, Write};
 use super::{Head, Store, StoreError, keys};
 use crate::domain::{
     Alias, AliasMove, Name, Namespace, Persona, Revision, Timestamp, Tombstone, Version, View,
@@ -220,5 +220,11 @@ impl Store {
     /// Whether bytes of a purged version may still stand somewhere in the view's files or the journal.
     pub fn is_unpurged(&self) -> Result<bool, StoreError> {
         Ok(self.tables.get(Table::Meta, keys::UNPURGED)?.is_some())
+    }
+
+    /// Notes that no such bytes stand anywhere any more.
+    pub fn set_purged(&self) -> Result<(), StoreError> {
+        self.tables.write(vec![Write::Remove(Table::Meta, keys::UNPURGED.to_vec())])?;
+        self.sync()
     }
 }

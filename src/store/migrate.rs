@@ -72,7 +72,7 @@ impl Store {
         Ok(Some(u32::from_be_bytes(bytes)))
     }
 
-    fn set_schema(&self, schema: u32) -> Result<(), StoreError> {
+    pub(super) fn set_schema(&self, schema: u32) -> Result<(), StoreError> {
         self.tables.write(vec![Write::Set(Table::Meta, KEY.to_vec(), schema.to_be_bytes().to_vec())])?;
         self.sync()
     }

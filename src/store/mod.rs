@@ -2,6 +2,7 @@
 //! that make retries safe. The journal is the truth; everything here can be made again from it.
 
 mod apply;
+mod check;
 mod dir;
 mod document;
 mod history;
@@ -14,6 +15,7 @@ mod prune;
 mod read;
 mod rows;
 mod sled;
+pub mod snapshot;
 mod verify;
 
 use std::path::{Path, PathBuf};

@@ -14,6 +14,8 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use tower::{Service as _, service_fn};
 
+use crate::aliases::set;
+use crate::batches::{batch, puts};
 use crate::faulty::{Disk, Mood};
 use crate::harness::{Server, get, put, reason, soon};
 use crate::raw;
@@ -73,6 +75,7 @@ async fn errors_are_as_the_table_says() {
     let server = Server::start().await;
     statuses.extend(by_requests(&mut server.client().await).await);
     statuses.extend(by_tokens_and_revisions(&server).await);
+    statuses.extend(by_history(&server).await);
     statuses.extend(by_bytes(&server).await);
     statuses.extend(by_a_stop(server).await);
     statuses.extend(by_limits_of_the_server().await);
@@ -87,7 +90,8 @@ async fn errors_are_as_the_table_says() {
         let found = details.error_info().unwrap().metadata.keys().cloned().collect();
         assert!(keys.contains(&found), "{word}: {found:?}");
         assert_eq!(details.retry_info().is_some(), status.code() == Code::ResourceExhausted);
-        let fields = matches!(&*word, "NAME_INVALID" | "ARGUMENT_INVALID" | "PERSONA_INVALID");
+        let fields =
+            matches!(&*word, "NAME_INVALID" | "ARGUMENT_INVALID" | "PERSONA_INVALID" | "FILTER_INVALID");
         assert_eq!(details.bad_request().is_some(), fields, "{status:?}");
         assert!(!status.message().is_empty());
         provoked.insert(word);
@@ -145,6 +149,47 @@ async fn by_tokens_and_revisions(server: &Server) -> Vec<Status> {
         client.watch_personas(watch).await.map(|_| ()).unwrap_err(),
         client.get_persona(future).await.unwrap_err(),
         client.get_persona(foreign).await.unwrap_err(),
+    ]
+}
+
+/// What aliases, versions, sections and the floor refuse.
+async fn by_history(server: &Server) -> Vec<Status> {
+    let (mut client, mut admin) = (server.client().await, server.admin().await);
+    for body in ["1", "2", "3"] {
+        client.put_persona(put("history", body)).await.unwrap();
+    }
+    client.set_persona_alias(set("history", "canary", 2)).await.unwrap();
+    let at_alias = Some(pb::get_persona_request::Selector::Alias("production".to_owned()));
+    let no_alias = pb::GetPersonaRequest { selector: at_alias, ..get("history") };
+    let no_aliases = pb::BatchGetPersonasRequest {
+        names: vec!["history".to_owned()],
+        alias: "production".to_owned(),
+        ..Default::default()
+    };
+    let no_section = pb::GetPersonaRequest { sections: vec!["nowhere".to_owned()], ..get("history") };
+    let moved = pb::SetPersonaAliasRequest { expected_version: Some(1), ..set("history", "canary", 3) };
+    let purge = |version| pb::PurgePersonaVersionRequest {
+        name: "history".to_owned(),
+        version,
+        ..Default::default()
+    };
+    let filter = pb::ListPersonasRequest { filter: "(".repeat(5000), ..Default::default() };
+    let body = "word ".repeat(48 * 1024);
+    let large = batch(["x", "y", "z"].map(|name| puts(name, &body)).into());
+    admin.compact_history(pb::CompactHistoryRequest::default()).await.unwrap();
+    let store_id = server.registry.store_id().to_string();
+    let read_options = Some(pb::ReadOptions { store_id, min_revision: 0, at_revision: 1 });
+    let compacted = pb::GetPersonaRequest { read_options, ..get("history") };
+    vec![
+        client.get_persona(no_alias).await.unwrap_err(),
+        client.batch_get_personas(no_aliases).await.unwrap_err(),
+        client.get_persona(no_section).await.unwrap_err(),
+        client.set_persona_alias(moved).await.unwrap_err(),
+        client.purge_persona_version(purge(2)).await.unwrap_err(),
+        client.purge_persona_version(purge(3)).await.unwrap_err(),
+        client.list_personas(filter).await.unwrap_err(),
+        client.batch_write_personas(large).await.unwrap_err(),
+        client.get_persona(compacted).await.unwrap_err(),
     ]
 }
 

@@ -116,6 +116,31 @@ fn seed_folders() -> String {
     table
 }
 
+fn stalled_watchers() -> String {
+    let (file, result) = newest("stalled-watchers");
+    let mut table = format!(
+        "From `benches/results/{file}`, on {}; least / median / most of {} rounds.\n\n\
+         | streams that are never read | p50, ms | p99, ms | server's memory for each, KiB |\n| --- | --- | --- | --- |\n",
+        result["machine"].as_str().unwrap(),
+        result["rounds"]
+    );
+    for row in result["rows"].as_array().unwrap() {
+        let stalled = row["stalled"].as_i64().unwrap() > 0;
+        let memory = if stalled { spread(&result["kib_per_stalled_stream"], 1) } else { "–".to_owned() };
+        table.push_str(&format!(
+            "| {} | {} | {} | {memory} |\n",
+            number(&row["stalled"]),
+            spread(&row["p50_ms"], 1),
+            spread(&row["p99_ms"], 1)
+        ));
+    }
+    table.push_str(&format!(
+        "\np99 with them, to p99 without, in the same round: {}.\n",
+        spread(&result["p99_ratio"], 2)
+    ));
+    table
+}
+
 #[test]
 fn tables_are_made_from_results() {
     let path = root().join("docs/performance.md");
@@ -125,6 +150,7 @@ fn tables_are_made_from_results() {
         ("durable-put", durable_put()),
         ("follow-latency", follow_latency()),
         ("seed-folders", seed_folders()),
+        ("stalled-watchers", stalled_watchers()),
     ] {
         let (begin, end) = (format!("<!-- {bench}: made from benches/results -->\n"), "<!-- end -->");
         let (before, rest) = made.split_once(&begin).expect("the place of the table");

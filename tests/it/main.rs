@@ -12,6 +12,9 @@
     reason = "tests may"
 )]
 
+mod aliases;
+mod as_of;
+mod batches;
 mod calls;
 mod cli;
 mod client;
@@ -51,6 +54,7 @@ mod journal_damage;
 mod journal_disk;
 mod journal_power;
 mod limits;
+mod limits_of_writes;
 mod links;
 mod listing;
 mod power_cut;

@@ -177,7 +177,7 @@ export class Follower {
 
   private changed(type: PersonaChange_Type, persona: Persona, revision: bigint): void {
     const key = keyOf(persona);
-    if (type === PersonaChange_Type.DELETED) {
+    if (type === PersonaChange_Type.DELETED || type === PersonaChange_Type.LEFT) {
       const last = this.personas.get(key) ?? persona;
       this.personas.delete(key);
       this.listener.change("deleted", last, revision);

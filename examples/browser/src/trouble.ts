@@ -45,6 +45,7 @@ export async function explain(thrown: unknown, server: string): Promise<Trouble>
     case "RESUME_TOKEN_INVALID":
     case "STORE_MISMATCH":
     case "REVISION_IN_FUTURE":
+    case "REVISION_COMPACTED":
       return { reason, what, todo: "The registry has another store now; the page begins anew.", again: "anew" };
     case "TOO_MANY_WATCHES":
       return { reason, what, todo: "The page waits for a free stream; close other pages that follow.", again: "later" };

@@ -13,6 +13,7 @@ use crate::wire::pb::get_status_response::{Durability, WriteState};
 pub(in crate::cli) struct Registry {
     pub(in crate::cli) store_id: String,
     pub(in crate::cli) revision: i64,
+    pub(in crate::cli) floor: i64,
     pub(in crate::cli) server_version: String,
     pub(in crate::cli) engine: String,
     pub(in crate::cli) durability: &'static str,
@@ -64,6 +65,7 @@ impl From<pb::GetStatusResponse> for Registry {
         Self {
             store_id: header.store_id,
             revision: header.revision,
+            floor: status.floor,
             server_version: status.server_version,
             engine: status.engine,
             durability,
@@ -119,9 +121,19 @@ fn limits(limits: pb::get_status_response::Limits) -> BTreeMap<&'static str, i64
         ("watch_streams", limits.watch_streams),
         ("request_id_bytes", limits.request_id_bytes),
         ("watch_stretch", limits.watch_stretch),
+        ("aliases", limits.aliases),
+        ("alias_bytes", limits.alias_bytes),
+        ("filter_bytes", limits.filter_bytes),
+        ("history_versions", limits.history_versions),
+        ("batch_operations", limits.batch_operations),
+        ("batch_bytes", limits.batch_bytes),
+        ("sections", limits.sections),
     ]);
     if let Some(window) = limits.idempotency_window {
         all.insert("idempotency_window_seconds", window.seconds);
+    }
+    if let Some(age) = limits.history_age {
+        all.insert("history_age_seconds", age.seconds);
     }
     all
 }
