@@ -79,7 +79,9 @@ impl Registry {
 
 fn refusal(error: SnapshotError) -> Error {
     match error {
-        SnapshotError::Cancelled => Error::Busy("the snapshot was given up for something that goes before it"),
+        SnapshotError::Cancelled => {
+            Error::Busy("the snapshot was given up for something that goes before it")
+        }
         SnapshotError::Store(error) => error.into(),
         other => Error::Internal(format!("the snapshot could not be taken: {other}")),
     }

@@ -142,7 +142,8 @@ pub fn check(options: &Options, anew: bool) -> Result<Checked, OpenError> {
         return Ok(checked);
     }
     if before.0 > 0 && !sound.iter().any(|sequence| *sequence >= before) {
-        let problem = format!("it begins at record {}, and no sound snapshot has what came before", before.next());
+        let problem =
+            format!("it begins at record {}, and no sound snapshot has what came before", before.next());
         checked.found("journal", &problem);
     }
     let from = look.checkpoint.map_or(Sequence(0), |checkpoint| checkpoint.sequence);
@@ -195,12 +196,7 @@ pub fn check_backup(path: &Path) -> Result<BackupFacts, RestoreError> {
     let failed = |error| RestoreError::Backup { path: path.to_owned(), error };
     let file = File::open(path).map_err(|error| failed(error.into()))?;
     let (header, end) = snapshot::check(BufReader::with_capacity(BUFFER, file)).map_err(failed)?;
-    Ok(BackupFacts {
-        store_id: header.store_id,
-        revision: end.revision,
-        time: header.time,
-        bytes: end.bytes,
-    })
+    Ok(BackupFacts { store_id: header.store_id, revision: end.revision, time: header.time, bytes: end.bytes })
 }
 
 const BUFFER: usize = 256 * 1024;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::Options;
 use super::rebuild::{rebuild, replay};
 use crate::domain::{Change, Commit, Namespace, Revision, Sequence};
-use crate::journal::{self, AppendError, Directory, Journal, Known, LocalJournal, ReplayError, Storage, TornTail};
+use crate::journal::{
+    self, AppendError, Directory, Journal, Known, LocalJournal, ReplayError, Storage, TornTail,
+};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::snapshot::{SnapshotError, SnapshotFile};
 use crate::store::{self, Applied, Checkpoint, DataDir, DirError, Store, StoreError, Totals};
@@ -244,7 +246,15 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
     };
     dir.keep_only_view(view.number)?;
     let floor = view.store.floor()?;
-    Ok(Opened { dir: Arc::new(dir), journal, view, counts, floor, snapshot: snapshots.into_iter().next(), report })
+    Ok(Opened {
+        dir: Arc::new(dir),
+        journal,
+        view,
+        counts,
+        floor,
+        snapshot: snapshots.into_iter().next(),
+        report,
+    })
 }
 
 pub(super) fn no_room(dir: &DataDir) -> OpenError {

@@ -20,7 +20,8 @@ impl Store {
         let (mut documents, mut indexed) = (0, 0_u64);
         self.tables.walk(Table::Rows, Unbounded, Unbounded, |key, value| {
             let RowKind::Put(meta) = decode_row(key, &value)? else { return Ok(true) };
-            let persona = record::decode_persona_meta(&meta, Bytes::new()).map_err(StoreError::record(key))?;
+            let persona =
+                record::decode_persona_meta(&meta, Bytes::new()).map_err(StoreError::record(key))?;
             let (namespace, name, revision) = (&persona.namespace, &persona.name, persona.revision);
             if persona.purged {
                 return Ok(true);

@@ -72,8 +72,8 @@ pub(crate) struct Args {
 }
 
 const EXAMPLES: &str = "\
-A bad file stops no other unless --atomic is given; the exit code tells (1: refused, or changed meanwhile by
-somebody else).
+A bad file stops no other unless --atomic is given; the exit code tells. Updates and deletions are pinned to what the \
+plan saw: what somebody changes meanwhile is left as it is, and told.
 
 Examples:
   persona apply personas --dry-run
@@ -243,7 +243,7 @@ fn is_confirmed(names: &[&str], input: &mut dyn BufRead, out: &mut Output) -> Re
 /// A bar on the terminal while batches are sent; nothing in a pipe.
 fn bar(steps: &[Step], out: &Output) -> ProgressBar {
     let writes = steps.iter().filter(|step| step.write.is_some()).count();
-    if !out.has_reader() {
+    if !out.has_reader() || writes == 0 {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("applying {wide_bar} {human_pos} of {human_len}");

@@ -48,7 +48,7 @@ pub(crate) struct Args {
 }
 
 const EXAMPLES: &str = "\
-A file is replaced or removed only if the registry has its bytes, as some version of its persona. Changes that were
+A file is replaced or removed only if the registry has its bytes, as some version of its persona. Changes that were \
 made here are kept and told, with exit code 1.
 
 Examples:

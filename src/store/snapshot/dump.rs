@@ -56,7 +56,8 @@ impl Store {
             let mut failed = None;
             self.tables.walk(table, Unbounded, Unbounded, |key, value| {
                 tally.count(table, key, &value, header)?;
-                let wrote = if cancelled() { Err(SnapshotError::Cancelled) } else { out.entry(name, key, &value) };
+                let wrote =
+                    if cancelled() { Err(SnapshotError::Cancelled) } else { out.entry(name, key, &value) };
                 failed = wrote.err();
                 Ok(failed.is_none())
             })?;
