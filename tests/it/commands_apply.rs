@@ -129,6 +129,17 @@ async fn a_bad_file_stops_no_other_unless_all_or_none_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_document_over_the_limit_is_refused_before_it_is_sent() {
+    let bench = Bench::new().await;
+    bench.persona("a", "one");
+    bench.persona("b", "one");
+    bench.write("large.md", document("large", &"word ".repeat(60 * 1024)));
+    let told = bench.apply(&[], 1).await;
+    assert!(told.err.ends_with("2 created, 1 refused\n"), "{}", told.err);
+    assert_eq!(bench.live().await, ["a 1", "b 1"]);
+}
+
+#[tokio::test]
 async fn all_or_none_is_one_batch() {
     let bench = Bench::new().await;
     for number in 0..41 {
