@@ -258,6 +258,21 @@ async fn nothing_is_pruned_by_a_folder_that_does_not_tell() {
 }
 
 #[tokio::test]
+async fn a_reader_that_has_enough_undoes_nothing() {
+    let bench = Bench::new().await;
+    for name in ["a", "b"] {
+        bench.persona(name, "one");
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = beside(bench.server.address, &["apply", "team"]);
+    command.current_dir(bench.server.scratch()).stdout(writer).stderr(std::process::Stdio::null());
+    let status = tokio::task::spawn_blocking(move || command.status().unwrap()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(bench.live().await, ["a 1", "b 1"]);
+}
+
+#[tokio::test]
 async fn usage_that_makes_no_sense_is_told_before_anything_is_done() {
     let bench = Bench::new().await;
     bench.persona("a", "one");
