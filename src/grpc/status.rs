@@ -228,6 +228,8 @@ fn in_batch(index: usize, error: &Error, text: &str) -> Status {
         if !violations.is_empty() || details.bad_request().is_some() {
             details.set_bad_request(violations.clone());
         }
+        // The inner words of a fault are for the log.
+        let text = if matches!(error, Error::Internal(_)) { status.message() } else { text };
         let status = finish(status.code(), text, details.clone());
         if status.details().len() <= limits::STATUS_BYTES || violations.pop().is_none() {
             return status;

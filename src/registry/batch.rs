@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::alias::check_alias;
-use super::examine::{Examined, Validate, draft_of, examined};
+use super::examine::{Examined, Validate, draft_of, examined_all};
 use super::proposal::{Action, AliasTarget, Operation, Proposal, Written};
 use super::write::{etag_text, idempotent};
 use super::{Error, Registry};
@@ -73,13 +73,11 @@ impl Registry {
         check_sizes(&batch.operations)?;
         let payload = || payload(&batch);
         let request = idempotent(caller, Method::Batch, batch.request_id.as_ref(), payload);
-        let mut read = Vec::with_capacity(batch.operations.len());
-        for operation in &batch.operations {
-            read.push(match operation {
-                BatchOperation::Put { document, .. } => Some(examined(document.clone()).await),
-                _ => None,
-            });
-        }
+        let documents = batch.operations.iter().map(|operation| match operation {
+            BatchOperation::Put { document, .. } => Some(document.clone()),
+            _ => None,
+        });
+        let read = examined_all(documents.collect()).await?;
         if let Some((written, head)) = self.replayed(request.as_ref())? {
             // What was taken once is not judged again: rules may have become stricter since.
             let kept = |read: Option<Result<Examined, Error>>| {

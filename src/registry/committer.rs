@@ -14,7 +14,7 @@ use super::proposal::{Answer, Proposal, Reply};
 use super::pruner::Pruner;
 use super::shared::{Shared, WriteState};
 use super::snapshots::{Dump, Snapshots};
-use crate::domain::{Commit, Timestamp};
+use crate::domain::{Change, Commit, Timestamp};
 use crate::journal::{AppendError, Journal, Position, Records};
 use crate::store::{Checkpoint, DataDir};
 
@@ -259,15 +259,21 @@ impl Committer {
         Ok(())
     }
 
-    pub(super) fn publish(&self, commits: Vec<Arc<Commit>>) {
-        self.shared.publish_counts(&self.counts);
+    pub(super) fn publish(&mut self, commits: Vec<Arc<Commit>>) {
         for commit in commits {
             if let Some(floor) = commit.floor {
                 self.shared.raise_floor(floor);
             }
+            let purges = commit.changes.iter().any(|change| matches!(change, Change::Purge(_)));
             self.shared.ring.push(commit);
+            if purges {
+                // It may hold what is gone: whoever follows reads the view instead.
+                self.shared.ring.forget(self.last.revision);
+                self.shared.count_purge();
+            }
         }
         self.shared.head.send_replace(self.last.revision);
+        self.shared.publish_counts(&mut self.counts);
     }
 
     /// Answers what writes nothing, and refuses the rest, rehearsals of it included.

@@ -91,3 +91,16 @@ pub(super) async fn examined(request: Validate) -> Result<Examined, Error> {
     let work = tokio::task::spawn_blocking(move || examine(&request));
     work.await.map_err(|error| Error::Internal(format!("reading the document failed: {error}")))?
 }
+
+/// Several documents, where some are, in the order given.
+pub(super) async fn examined_all(
+    requests: Vec<Option<Validate>>,
+) -> Result<Vec<Option<Result<Examined, Error>>>, Error> {
+    let bytes: usize = requests.iter().flatten().map(|request| request.content.len()).sum();
+    let all = move || requests.iter().map(|request| request.as_ref().map(examine)).collect();
+    if bytes <= INLINE_BYTES {
+        return Ok(all());
+    }
+    let work = tokio::task::spawn_blocking(all);
+    work.await.map_err(|error| Error::Internal(format!("reading the documents failed: {error}")))
+}

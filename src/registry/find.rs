@@ -47,7 +47,16 @@ pub(super) fn find(store: &Store, get: &Get, at: Revision) -> Result<Result<Pers
             _ => Error::PersonaNotFound { namespace, name, last_version },
         }));
     };
-    let persona = store.row(&namespace, &name, made, *view)?.ok_or_else(|| lost(&namespace, &name))?;
+    let Some(persona) = store.row(&namespace, &name, made, *view)? else {
+        // It may have been pruned since it was looked up.
+        if let (Selector::Version(version), Some(last_version)) = (selector, last_version)
+            && store.version(&namespace, &name, *version)? == VersionState::Pruned
+        {
+            let (version, cause) = (*version, Unreadable::Pruned);
+            return Ok(Err(Error::VersionNotFound { namespace, name, version, last_version, cause }));
+        }
+        return Err(lost(&namespace, &name));
+    };
     Ok(if persona.purged { Err(purged(persona, last_version)) } else { Ok(persona) })
 }
 

@@ -1,5 +1,6 @@
 //! What was, and what names it: a persona's history, aliases, namespaces, each in pages that show one revision.
 
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use super::read::{Freshness, freshness_bytes};
@@ -200,9 +201,8 @@ impl Registry {
         let token = PlaceToken::parse(&list.page_token, store_id, binding)?;
         let revision = self.head();
         let all = self.shared.namespaces();
-        let behind = all.iter().filter(|(namespace, _)| {
-            token.as_ref().is_none_or(|token| namespace.as_str() > token.place.as_str())
-        });
+        let after: Option<Namespace> = token.and_then(|token| token.place.parse().ok());
+        let behind = all.range((after.map_or(Unbounded, Excluded), Unbounded));
         let mut behind = behind.map(|(namespace, count)| (namespace.clone(), *count));
         let namespaces: Vec<_> = behind.by_ref().take(list.page_size).collect();
         let last = namespaces.last().filter(|_| behind.next().is_some());

@@ -107,7 +107,7 @@ pub struct Options {
     /// Bytes of documents, those of old versions included, beyond which the floor is raised; none: they may be as many as they
     /// come. Default none.
     pub history_max_bytes: Option<u64>,
-    /// How often the floor is looked after. Default 1 min.
+    /// How often the floor is looked after. Default 10 min.
     pub floor_interval: Duration,
     /// Bytes of finished journal files beyond which a snapshot takes their place; at least twice what the last snapshot
     /// takes. Default 256 MiB.
@@ -137,7 +137,7 @@ impl Options {
             read_only: false,
             history_age: limits::HISTORY_AGE,
             history_max_bytes: None,
-            floor_interval: Duration::from_secs(60),
+            floor_interval: Duration::from_secs(10 * 60),
             snapshot_bytes: 256 * 1024 * 1024,
             clock: Arc::new(SystemClock),
         }
@@ -189,7 +189,8 @@ impl Registry {
         let read_only = options.read_only.then(|| "it was started to take none".to_owned());
         let view = View { number: opened.view.number, store: opened.view.store };
         let shared = Arc::new(Shared::new(options, store_id, last.revision, view));
-        shared.publish_counts(&opened.counts);
+        let mut counts = opened.counts;
+        shared.publish_counts(&mut counts);
         shared.raise_floor(opened.floor);
         shared.raise_pruning(opened.floor);
         if let Some(cause) = read_only {
@@ -200,7 +201,7 @@ impl Registry {
             shared: Arc::clone(&shared),
             journal: opened.journal,
             dir: opened.dir,
-            counts: opened.counts,
+            counts,
             last,
             checkpoint: opened.view.checkpoint,
             checkpoint_time: Instant::now(),

@@ -94,11 +94,13 @@ pub(super) struct Counts {
     pub kept: Totals,
     /// Live personas of each namespace that has any.
     pub namespaces: BTreeMap<Namespace, u64>,
+    /// Whether `namespaces` changed since they were last told.
+    pub namespaces_changed: bool,
 }
 
 impl Counts {
     pub(super) fn read(store: &Store, kept: Totals) -> Result<Self, StoreError> {
-        let mut counts = Self { kept, ..Self::default() };
+        let mut counts = Self { kept, namespaces_changed: true, ..Self::default() };
         store.heads_after(None, None, |namespace, _, head| {
             if head.live.is_some() {
                 counts.personas += 1;
@@ -117,12 +119,14 @@ impl Counts {
                     self.kept.bytes += u64::from(persona.size);
                     if *created {
                         self.personas += 1;
+                        self.namespaces_changed = true;
                         *self.namespaces.entry(change.namespace().clone()).or_default() += 1;
                     }
                 }
                 Change::Alias(_) | Change::Purge(_) => {}
                 Change::Delete(_) => {
                     self.personas = self.personas.saturating_sub(1);
+                    self.namespaces_changed = true;
                     if let Some(left) = self.namespaces.get_mut(change.namespace()) {
                         *left = left.saturating_sub(1);
                         if *left == 0 {

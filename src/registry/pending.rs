@@ -84,7 +84,8 @@ impl Pending {
         let state = store.version(namespace, name, version)?;
         let VersionState::Kept(revision) = state else { return Ok((state, purged)) };
         let row = store.row(namespace, name, revision, crate::domain::View::Basic)?;
-        Ok((state, purged || row.is_none_or(|persona| persona.purged)))
+        let row = row.ok_or_else(|| super::watch::lost(namespace, name))?;
+        Ok((state, purged || row.purged))
     }
 
     pub(super) fn request(&self, store: &Store, key: &RequestKey) -> Result<Option<RequestRecord>, Error> {

@@ -5,11 +5,17 @@ use std::time::{Duration, Instant};
 use super::committer::Committer;
 use super::proposal::{Action, Proposal};
 use super::shared::WriteState;
-use crate::domain::{Caller, Name, Namespace, Revision};
+use crate::domain::{Caller, Name, Namespace, Revision, Timestamp};
 use crate::store::{StoreError, Totals};
 
 /// How long one tick prunes: writers wait meanwhile.
 const PRUNE_FOR: Duration = Duration::from_millis(50);
+/// Rows of one persona that go at once.
+const ROWS_AT_ONCE: usize = 500;
+/// Documents looked at for the size of the history, in one look.
+const DOCUMENTS_AT_ONCE: usize = 5000;
+/// How far wall time may go astray between two looks.
+const CLOCK_SLACK: Duration = Duration::from_secs(60 * 60);
 /// Entries of the change log that go at once.
 const LOG_AT_ONCE: usize = 2000;
 
@@ -21,13 +27,25 @@ pub(super) struct Pruner {
     /// The floor that a pass is under way for, and the last persona that it looked at.
     pass: Option<(Revision, Option<(Namespace, Name)>)>,
     looked_at: Option<Instant>,
+    /// Wall time at the last look, and when that was.
+    wall: Option<(Timestamp, Instant)>,
 }
 
 impl Pruner {
     /// A pruner of a view with this floor: one pass makes sure that nothing is left from before.
     pub(super) const fn new(floor: Revision) -> Self {
         let pass = if floor.0 > 0 { Some((floor, None)) } else { None };
-        Self { done: Revision(0), pass, looked_at: None }
+        Self { done: Revision(0), pass, looked_at: None, wall: None }
+    }
+
+    /// Whether wall time went on as time did since the last look. What goes by age is gone for good, and a clock that was set
+    /// wrong for a moment must not take it: it has to say so twice.
+    fn trusts(&mut self, now: Timestamp) -> bool {
+        let before = self.wall.replace((now, Instant::now()));
+        before.is_some_and(|(wall, at)| {
+            let expected = wall.after(at.elapsed());
+            now <= expected.after(CLOCK_SLACK) && now >= expected.before(CLOCK_SLACK)
+        })
     }
 }
 
@@ -52,13 +70,17 @@ impl Committer {
     }
 
     /// Where the floor belongs by age and by size.
-    fn due_floor(&self) -> Result<Revision, StoreError> {
-        let view = self.shared.view();
-        let by_age =
-            view.store.revision_at(self.shared.clock.now().before(self.shared.options.history_age))?;
+    fn due_floor(&mut self) -> Result<Revision, StoreError> {
+        let (view, floor) = (self.shared.view(), self.shared.floor());
+        let now = self.shared.clock.now();
+        let by_age = match self.pruner.trusts(now) {
+            true => view.store.revision_at(now.before(self.shared.options.history_age), floor)?,
+            false => floor,
+        };
+        let kept = self.counts.kept.bytes;
         let by_size = match self.shared.options.history_max_bytes {
-            Some(most) if self.counts.kept.bytes > most => view.store.floor_for(most)?,
-            _ => Revision(0),
+            Some(most) if kept > most => view.store.floor_for(kept - most, floor, DOCUMENTS_AT_ONCE)?,
+            _ => floor,
         };
         Ok(by_age.max(by_size).min(self.last.revision))
     }
@@ -105,16 +127,22 @@ impl Committer {
         let from = after.clone();
         let from = from.as_ref().map(|(namespace, name)| (namespace, name));
         let walked = view.store.heads_after(None, from, |namespace, name, head| {
-            let went = view.store.prune(&namespace, &name, &head, pass)?;
-            gone.versions += went.versions;
-            gone.bytes += went.bytes;
+            loop {
+                let went = view.store.prune(&namespace, &name, &head, pass, ROWS_AT_ONCE)?;
+                gone.add(went.totals);
+                at_end = begun.elapsed() < PRUNE_FOR;
+                match (went.is_done, at_end) {
+                    (true, _) => break,
+                    (false, true) => {}
+                    // The rest of this persona in the next tick.
+                    (false, false) => return Ok(false),
+                }
+            }
             after = Some((namespace, name));
-            at_end = begun.elapsed() < PRUNE_FOR;
             Ok(at_end)
         });
-        self.counts.kept.versions = self.counts.kept.versions.saturating_sub(gone.versions);
-        self.counts.kept.bytes = self.counts.kept.bytes.saturating_sub(gone.bytes);
-        self.shared.publish_counts(&self.counts);
+        self.counts.kept.take(gone);
+        self.shared.publish_counts(&mut self.counts);
         walked?;
         while at_end && view.store.prune_log(pass, LOG_AT_ONCE)? == LOG_AT_ONCE {
             at_end = begun.elapsed() < PRUNE_FOR;

@@ -72,6 +72,19 @@ impl Selection {
         Ok(shown.filter(|persona| self.matches(persona)))
     }
 
+    /// What may have been selected of a name at a revision: what a purged version said is not known any more, and a client that
+    /// has it must hear of its end.
+    pub(super) fn was(
+        &self,
+        store: &Store,
+        namespace: &Namespace,
+        name: &Name,
+        at: Revision,
+    ) -> Result<Option<Persona>, StoreError> {
+        let shown = store.shown(namespace, name, self.alias.as_ref(), at, View::Basic)?;
+        Ok(shown.filter(|persona| persona.purged || self.matches(persona)))
+    }
+
     /// Walks what is selected at a revision, behind `after`, by namespace and name, for as long as `each` says so.
     pub(super) fn walk(
         &self,

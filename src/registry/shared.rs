@@ -46,6 +46,7 @@ pub(super) struct Shared {
     namespaces: RwLock<Arc<BTreeMap<Namespace, u64>>>,
     floor: AtomicU64,
     pruning: AtomicU64,
+    purges: AtomicU64,
 }
 
 impl Shared {
@@ -64,6 +65,7 @@ impl Shared {
             namespaces: RwLock::default(),
             floor: AtomicU64::new(0),
             pruning: AtomicU64::new(0),
+            purges: AtomicU64::new(0),
             options,
         }
     }
@@ -108,10 +110,10 @@ impl Shared {
         (held.0 == WriteState::ReadOnly).then(|| held.1.clone())
     }
 
-    pub(super) fn publish_counts(&self, counts: &Counts) {
+    pub(super) fn publish_counts(&self, counts: &mut Counts) {
         self.personas.store(counts.personas, Ordering::Relaxed);
         self.versions.store(counts.kept.versions, Ordering::Relaxed);
-        if *self.namespaces() != counts.namespaces {
+        if std::mem::take(&mut counts.namespaces_changed) {
             let namespaces = Arc::new(counts.namespaces.clone());
             *self.namespaces.write().unwrap_or_else(PoisonError::into_inner) = namespaces;
         }
@@ -142,6 +144,15 @@ impl Shared {
     /// Called before anything below it goes.
     pub(super) fn raise_pruning(&self, floor: Revision) {
         self.pruning.fetch_max(floor.0, Ordering::AcqRel);
+    }
+
+    /// How often a version was purged since the start: whoever holds documents reads them again when it rises.
+    pub(super) fn purges(&self) -> u64 {
+        self.purges.load(Ordering::Acquire)
+    }
+
+    pub(super) fn count_purge(&self) {
+        self.purges.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Published before anything below it goes.

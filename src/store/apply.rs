@@ -20,6 +20,8 @@ use crate::record;
 struct Group<'a> {
     store: &'a Store,
     documents: Vec<Write>,
+    /// Documents that go: once no row says any more that they are there.
+    gone: Vec<Write>,
     rows: Vec<Write>,
     versions: Vec<Write>,
     aliases: Vec<Write>,
@@ -48,6 +50,7 @@ impl Store {
         let applied = AppliedRow::from(&Applied { store_id, sequence: last.sequence }).encode_to_vec();
         let mut writes = group.documents;
         writes.extend(group.rows);
+        writes.extend(group.gone);
         writes.extend(group.versions);
         writes.extend(group.aliases);
         writes.extend(group.index);
@@ -92,6 +95,7 @@ impl<'a> Group<'a> {
         Self {
             store,
             documents: Vec::new(),
+            gone: Vec::new(),
             rows: Vec::new(),
             versions: Vec::new(),
             aliases: Vec::new(),
@@ -226,7 +230,7 @@ impl<'a> Group<'a> {
         let row = Persona { purged: true, derived: Derived::nothing(dialect), ..persona };
         self.rows.push(set_row(key, RowKind::Put(record::encode_persona_meta(&row).into())));
         let document = keys::content(namespace, name, *made);
-        self.documents.push(Write::Remove(Table::Documents, document));
+        self.gone.push(Write::Remove(Table::Documents, document));
         self.meta.push(Write::Set(Table::Meta, keys::UNPURGED.to_vec(), Vec::new()));
         Ok(())
     }

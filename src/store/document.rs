@@ -46,6 +46,17 @@ pub(super) fn unpack(key: &[u8], value: Bytes) -> Result<Bytes, StoreError> {
     }
 }
 
+/// Bytes of the document that [`pack`] made this value of.
+pub(super) fn unpacked_len(value: &[u8]) -> u64 {
+    match value.split_first() {
+        Some((&PACKED, rest)) => {
+            rest.first_chunk().map_or(0, |length| u64::from(u32::from_be_bytes(*length)))
+        }
+        Some((_, rest)) => rest.len() as u64,
+        None => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +66,7 @@ mod tests {
         #[test]
         fn every_document_comes_back(document in prop::collection::vec(any::<u8>(), 0..2000), times in 1usize..4) {
             let document = document.repeat(times);
+            prop_assert_eq!(unpacked_len(&pack(&document)), document.len() as u64);
             prop_assert_eq!(unpack(b"key", pack(&document).into()).unwrap(), document);
         }
 

@@ -11,7 +11,7 @@ use super::rows::{FloorRow, HeadRow, RowKind, VersionRow};
 use super::sled::{Table, Write};
 use super::{Head, Store, StoreError, keys};
 use crate::domain::{
-    Alias, AliasMove, Name, Namespace, Persona, Revision, Timestamp, Tombstone, Version, View,
+    Alias, AliasMove, Name, Namespace, Persona, Revision, Timestamp, Tombstone, Version, View, limits,
 };
 use crate::record;
 
@@ -50,6 +50,11 @@ impl Store {
         let key = keys::version(namespace, name, version);
         Ok(match self.tables.get(Table::Versions, &key)? {
             Some(value) => VersionState::Kept(VersionRow::read(&key, &value)?.revision),
+            None if version.0.saturating_add(limits::HISTORY_VERSIONS) > head.last_version.0
+                || self.floor()?.0 == 0 =>
+            {
+                return Err(StoreError::damaged(&key, "the version is not there"));
+            }
             None => VersionState::Pruned,
         })
     }
@@ -116,6 +121,16 @@ impl Store {
         name: &Name,
         at: Revision,
     ) -> Result<Vec<AliasMove>, StoreError> {
+        let Some(head) = self.head(namespace, name)? else { return Ok(Vec::new()) };
+        if head.alias_revision <= at {
+            let moved = |(alias, (_, revision)): (&Alias, &(Version, Revision))| {
+                let key = keys::alias(namespace, name, alias, *revision);
+                let missing = || StoreError::damaged(&key, "the move of an alias is not there");
+                let value = self.tables.get(Table::Aliases, &key)?.ok_or_else(missing)?;
+                record::decode_alias(&value).map_err(StoreError::record(&key))
+            };
+            return head.aliases.iter().map(moved).collect();
+        }
         let mut moves: BTreeMap<Alias, AliasMove> = BTreeMap::new();
         self.alias_moves(namespace, name, |moved| {
             if moved.revision <= at {
@@ -203,11 +218,11 @@ impl Store {
         Ok(Revision(row.floor))
     }
 
-    /// The newest revision that was committed at a moment or before; 0: none that is kept was.
-    pub fn revision_at(&self, time: Timestamp) -> Result<Revision, StoreError> {
-        let mut found = Revision(0);
+    /// The newest revision behind the floor that was committed at a moment or before; the floor: none was.
+    pub fn revision_at(&self, time: Timestamp, floor: Revision) -> Result<Revision, StoreError> {
+        let mut found = floor;
         // Times never fall along the log: what is older than the moment stands in front.
-        self.tables.walk(Table::Log, Unbounded, Unbounded, |key, value| {
+        self.tables.walk(Table::Log, Excluded(&keys::log(floor)), Unbounded, |key, value| {
             let entry = super::read::log_entry(key, &value)?;
             if entry.time <= time {
                 found = entry.revision;

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use dir::{Checkpoint, DataDir, DirError};
 pub use history::{Entry, VersionState};
+pub use prune::Pruned;
 pub use read::{LogChange, LogEntry, LogKind};
 pub use rows::Head;
 pub use verify::Totals;

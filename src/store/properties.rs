@@ -263,7 +263,7 @@ proptest! {
                 Ok(true)
             }).unwrap();
             for (namespace, name, head) in heads {
-                store.prune(&namespace, &name, &head, Revision(floor as u64)).unwrap();
+                while !store.prune(&namespace, &name, &head, Revision(floor as u64), 7).unwrap().is_done {}
             }
             while store.prune_log(Revision(floor as u64), 7).unwrap() == 7 {}
         };

@@ -6,107 +6,129 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use bytes::Bytes;
 
+use super::document::unpacked_len;
 use super::read::decode_row;
-use super::rows::{RowKind, VersionRow};
+use super::rows::RowKind;
 use super::sled::{Table, Write};
 use super::verify::Totals;
 use super::{Head, Store, StoreError, keys};
-use crate::domain::{Alias, Name, Namespace, Revision, Version, limits};
+use crate::domain::{Alias, Name, Namespace, Persona, Revision, Version, limits};
 use crate::filter::{Term, terms};
 use crate::record;
 
+/// What a look at one persona took away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pruned {
+    /// What went.
+    pub totals: Totals,
+    /// Whether that was all that may go; else it is to be looked at again.
+    pub is_done: bool,
+}
+
 /// A row of a persona's history.
-struct Row {
-    revision: Revision,
-    /// The version; none: a deletion.
-    version: Option<Version>,
+enum Row {
+    Version(Box<Persona>),
+    /// After this version.
+    Deletion(Version),
+}
+
+impl Row {
+    const fn version(&self) -> Version {
+        match self {
+            Self::Version(persona) => persona.version,
+            Self::Deletion(version) => *version,
+        }
+    }
 }
 
 impl Store {
-    /// Lets go of what of a persona's history may go below a floor; tells what went.
+    /// Lets go of what of a persona's history may go below a floor, `limit` rows at most.
     pub fn prune(
         &self,
         namespace: &Namespace,
         name: &Name,
         head: &Head,
         floor: Revision,
-    ) -> Result<Totals, StoreError> {
+        limit: usize,
+    ) -> Result<Pruned, StoreError> {
         let mut writes = Vec::new();
         let named = match head.alias_revision.0 {
             0 => BTreeSet::new(),
             _ => self.prune_aliases(namespace, name, floor, &mut writes)?,
         };
-        let mut totals = Totals::default();
+        let mut pruned = Pruned { totals: Totals::default(), is_done: true };
         let oldest_kept = head.last_version.0.saturating_sub(limits::HISTORY_VERSIONS).saturating_add(1);
         if oldest_kept > 1 {
-            totals = self.prune_rows(namespace, name, floor, (Version(oldest_kept), &named), &mut writes)?;
+            let kept = (Version(oldest_kept), &named);
+            pruned = self.prune_rows(namespace, name, floor, kept, limit, &mut writes)?;
         }
         self.tables.write(writes)?;
-        Ok(totals)
+        Ok(pruned)
     }
 
-    /// The rows, without what they hold, in order.
-    fn rows_of(&self, namespace: &Namespace, name: &Name) -> Result<Vec<Row>, StoreError> {
-        let prefix = keys::of_persona(namespace, name);
-        let end = keys::successor(&prefix);
-        let to = end.as_deref().map_or(Unbounded, Excluded);
-        let mut versions = BTreeMap::new();
-        self.tables.walk(Table::Versions, Included(&prefix), to, |key, value| {
-            let row = VersionRow::read(key, &value)?;
-            let (_, _, version) =
-                keys::parse_numbered(key).ok_or_else(|| StoreError::damaged(key, "no version's key"))?;
-            versions.insert(row.revision, Version(version));
-            Ok(true)
-        })?;
-        let mut rows = Vec::new();
-        self.tables.walk(Table::Rows, Included(&prefix), to, |key, _| {
-            let (_, _, revision) =
-                keys::parse_numbered(key).ok_or_else(|| StoreError::damaged(key, "no row's key"))?;
-            let revision = Revision(revision);
-            rows.push(Row { revision, version: versions.get(&revision).copied() });
-            Ok(true)
-        })?;
-        Ok(rows)
-    }
-
+    /// Walks the rows up to the first that the floor does not reach.
     fn prune_rows(
         &self,
         namespace: &Namespace,
         name: &Name,
         floor: Revision,
         (oldest_kept, named): (Version, &BTreeSet<Version>),
+        limit: usize,
         writes: &mut Vec<Write>,
-    ) -> Result<Totals, StoreError> {
-        let mut totals = Totals::default();
-        let rows = self.rows_of(namespace, name)?;
-        let mut last_version = Version(0);
-        for (row, next) in rows.iter().zip(rows.iter().skip(1)) {
-            last_version = row.version.unwrap_or(last_version);
-            if next.revision > floor || last_version >= oldest_kept {
-                break;
+    ) -> Result<Pruned, StoreError> {
+        let prefix = keys::of_persona(namespace, name);
+        let end = keys::successor(&prefix);
+        let to = end.as_deref().map_or(Unbounded, Excluded);
+        let (mut totals, mut gone, mut is_done, mut last) = (Totals::default(), 0, true, None);
+        self.tables.walk(Table::Rows, Included(&prefix), to, |key, value| {
+            let (_, _, revision) =
+                keys::parse_numbered(key).ok_or_else(|| StoreError::damaged(key, "no row's key"))?;
+            if revision > floor.0 {
+                return Ok(false);
             }
-            if row.version.is_some_and(|version| named.contains(&version)) {
-                continue;
-            }
-            let key = keys::row(namespace, name, row.revision);
-            if let Some(version) = row.version {
-                let Some(value) = self.tables.get(Table::Rows, &key)? else { continue };
-                let RowKind::Put(meta) = decode_row(&key, &value)? else { continue };
-                let persona = record::decode_persona_meta(&meta, Bytes::new());
-                let persona = persona.map_err(StoreError::record(&key))?;
-                totals.versions += 1;
-                totals.bytes += u64::from(persona.size);
-                for term in terms(&persona) {
-                    let entry = keys::index(&term, namespace, name, row.revision);
-                    writes.push(Write::Remove(Table::Index, entry));
+            let row = match decode_row(key, &value)? {
+                RowKind::Put(meta) => {
+                    let persona = record::decode_persona_meta(&meta, Bytes::new());
+                    Row::Version(Box::new(persona.map_err(StoreError::record(key))?))
                 }
-                writes.push(Write::Remove(Table::Versions, keys::version(namespace, name, version)));
-                let document = keys::content(namespace, name, row.revision);
-                writes.push(Write::Remove(Table::Documents, document));
+                RowKind::Delete(tombstone) => Row::Deletion(
+                    record::decode_tombstone(&tombstone).map_err(StoreError::record(key))?.last_version,
+                ),
+            };
+            // Another one took its place at or below the floor: this one.
+            let overtaken = last.replace((key.to_vec(), row));
+            let Some((key, row)) = overtaken else { return Ok(true) };
+            if row.version() >= oldest_kept {
+                return Ok(false);
+            }
+            if gone >= limit {
+                is_done = false;
+                return Ok(false);
+            }
+            match &row {
+                Row::Version(persona) if named.contains(&persona.version) => return Ok(true),
+                Row::Version(persona) => totals.add(self.prune_version(persona, writes)?),
+                Row::Deletion(_) => {}
             }
             writes.push(Write::Remove(Table::Rows, key));
+            gone += 1;
+            Ok(true)
+        })?;
+        Ok(Pruned { totals, is_done })
+    }
+
+    /// All of a version but its row, which goes last: a reader that finds the number gone, or a start after a crash in the
+    /// midst of it, knows what that means.
+    fn prune_version(&self, persona: &Persona, writes: &mut Vec<Write>) -> Result<Totals, StoreError> {
+        let Persona { namespace, name, version, revision, size, .. } = persona;
+        let number = keys::version(namespace, name, *version);
+        let was_there = self.tables.get(Table::Versions, &number)?.is_some();
+        writes.push(Write::Remove(Table::Versions, number));
+        writes.push(Write::Remove(Table::Documents, keys::content(namespace, name, *revision)));
+        for term in terms(persona) {
+            writes.push(Write::Remove(Table::Index, keys::index(&term, namespace, name, *revision)));
         }
-        Ok(totals)
+        Ok(if was_there { Totals { versions: 1, bytes: u64::from(*size) } } else { Totals::default() })
     }
 
     /// Moves that were overtaken at or before the floor go. Tells the versions that the others name.
@@ -154,19 +176,18 @@ impl Store {
         Ok(gone)
     }
 
-    /// The oldest floor from which on at most so many bytes of documents were written; 0: all of them fit.
-    pub fn floor_for(&self, bytes: u64) -> Result<Revision, StoreError> {
-        let (mut sum, mut floor) = (0_u64, Revision(0));
-        self.tables.walk_back(Table::Documents, Unbounded, Unbounded, |key, value| {
-            sum = sum.saturating_add(value.len() as u64);
-            if sum > bytes
-                && let Some(revision) = key.first_chunk()
-            {
-                floor = Revision(u64::from_be_bytes(*revision));
-                return Ok(false);
-            }
-            Ok(true)
+    /// A floor above this one below which there are so many bytes of documents more, or which so many documents lie below;
+    /// the newest revision there is, where they do not come to that.
+    pub fn floor_for(&self, bytes: u64, floor: Revision, limit: usize) -> Result<Revision, StoreError> {
+        let (mut sum, mut seen, mut raised) = (0_u64, 0, floor);
+        let from = keys::log(floor.next());
+        self.tables.walk(Table::Documents, Included(&from), Unbounded, |key, value| {
+            let revision = key.first_chunk().map_or(0, |revision| u64::from_be_bytes(*revision));
+            raised = Revision(revision);
+            sum = sum.saturating_add(unpacked_len(&value));
+            seen += 1;
+            Ok(sum < bytes && seen < limit)
         })?;
-        Ok(floor)
+        Ok(raised)
     }
 }

@@ -115,11 +115,29 @@ impl Store {
         let mut persona =
             record::decode_persona_meta(&meta, Bytes::new()).map_err(StoreError::record(&key))?;
         if view == View::Full && !persona.purged {
-            let missing = || StoreError::damaged(&key, "the document is not there");
-            let key = keys::content(namespace, name, revision);
-            persona.content = unpack(&key, self.tables.get(Table::Documents, &key)?.ok_or_else(missing)?)?;
+            let place = keys::content(namespace, name, revision);
+            let Some(value) = self.tables.get(Table::Documents, &place)? else {
+                return self.row_without_document(&key, persona);
+            };
+            persona.content = unpack(&place, value)?;
         }
         Ok(Some(persona))
+    }
+
+    /// What a version is whose document was not found: it may have been purged or pruned in this moment.
+    fn row_without_document(&self, key: &[u8], persona: Persona) -> Result<Option<Persona>, StoreError> {
+        let version = keys::version(&persona.namespace, &persona.name, persona.version);
+        if self.tables.get(Table::Versions, &version)?.is_none() {
+            return Ok(None);
+        }
+        let Some(value) = self.tables.get(Table::Rows, key)? else { return Ok(None) };
+        let RowKind::Put(meta) = decode_row(key, &value)? else { return Ok(None) };
+        let again = record::decode_persona_meta(&meta, Bytes::new()).map_err(StoreError::record(key))?;
+        if again.purged {
+            Ok(Some(again))
+        } else {
+            Err(StoreError::damaged(key, "the document is not there"))
+        }
     }
 
     /// Walks the entries of the change log after `after` and up to `to`, in order, for as long as `each` says so.

@@ -20,6 +20,27 @@ pub struct Totals {
     pub bytes: u64,
 }
 
+impl Totals {
+    /// Adds others.
+    pub fn add(&mut self, more: Self) {
+        self.versions = self.versions.saturating_add(more.versions);
+        self.bytes = self.bytes.saturating_add(more.bytes);
+    }
+
+    /// Takes some away.
+    pub fn take(&mut self, less: Self) {
+        self.versions = self.versions.saturating_sub(less.versions);
+        self.bytes = self.bytes.saturating_sub(less.bytes);
+    }
+}
+
+/// What the tables say of a name.
+struct Known {
+    head: Head,
+    /// Rows that are versions.
+    rows: u64,
+}
+
 /// What the change log says of a name.
 #[derive(Default)]
 struct Newest {
@@ -52,18 +73,15 @@ impl Store {
             {
                 return Err(StoreError::damaged(key, "its newest state is not the last one"));
             }
-            heads.insert(key.to_vec(), head);
+            heads.insert(key.to_vec(), Known { head, rows: 0 });
             Ok(true)
         })?;
         if let Some(key) = newest.keys().find(|key| !heads.contains_key(*key)) {
             return Err(StoreError::damaged(key, "its newest state is not there"));
         }
         drop(newest);
-        let rows = self.verify_rows(&heads)?;
+        self.verify_rows(&mut heads)?;
         let totals = self.verify_versions(&heads, floor)?;
-        if rows != totals.versions {
-            return Err(wrong("versions", format!("{} are there of {rows}", totals.versions)));
-        }
         self.verify_aliases(&heads)?;
         self.verify_requests()?;
         Ok(totals)
@@ -104,65 +122,79 @@ impl Store {
         Ok(newest)
     }
 
-    /// Every name's last row is the one that its head tells of. Answers how many rows are versions.
-    fn verify_rows(&self, heads: &HashMap<Vec<u8>, Head>) -> Result<u64, StoreError> {
-        let (mut versions, mut names, mut last) = (0, 0, None::<(Vec<u8>, Revision, bool)>);
-        let mut check = |last: Option<(Vec<u8>, Revision, bool)>| {
-            let Some((persona, revision, live)) = last else { return Ok(()) };
-            names += 1;
+    /// Every name's last row is the one that its head tells of. Counts the rows that are versions.
+    fn verify_rows(&self, heads: &mut HashMap<Vec<u8>, Known>) -> Result<(), StoreError> {
+        let (mut names, mut last) = (0, None::<(Vec<u8>, Revision, bool)>);
+        let check = |heads: &HashMap<Vec<u8>, Known>, last: Option<(Vec<u8>, Revision, bool)>| {
+            let Some((persona, revision, live)) = last else { return Ok(0) };
             match heads.get(&persona) {
-                Some(head) if (head.revision, head.live.is_some()) == (revision, live) => Ok(()),
+                Some(Known { head, .. }) if (head.revision, head.live.is_some()) == (revision, live) => Ok(1),
                 _ => Err(StoreError::damaged(&persona, "its newest row is not the last one")),
             }
         };
         self.tables.walk(Table::Rows, Unbounded, Unbounded, |key, value| {
             let live = matches!(decode_row(key, &value)?, RowKind::Put(_));
             let (persona, revision) = split(key)?;
-            versions += u64::from(live);
-            let newest = Some((persona, Revision(revision), live));
-            if last.as_ref().map(|(persona, ..)| persona) != newest.as_ref().map(|(persona, ..)| persona) {
-                check(last.take())?;
+            if let Some(known) = heads.get_mut(&persona) {
+                known.rows += u64::from(live);
             }
-            last = newest;
+            if last.as_ref().is_some_and(|(last, ..)| *last != persona) {
+                names += check(heads, last.take())?;
+            }
+            last = Some((persona, Revision(revision), live));
             Ok(true)
         })?;
-        check(last)?;
+        names += check(heads, last)?;
         if names != heads.len() {
             return Err(wrong("rows", format!("{names} personas have some of {}", heads.len())));
         }
-        Ok(versions)
+        Ok(())
     }
 
-    /// No version is missing that compaction would have kept.
-    fn verify_versions(&self, heads: &HashMap<Vec<u8>, Head>, floor: Revision) -> Result<Totals, StoreError> {
-        let (mut totals, mut run) = (Totals::default(), Run::default());
-        let check = |run: &Run| {
-            let Some(head) = heads.get(&run.persona) else { return run.versions == 0 };
-            let all = head.last_version.0;
-            run.kept == all.min(limits::HISTORY_VERSIONS) && (floor.0 > 0 || run.versions == all)
+    /// No version is missing that compaction would have kept. A row of one that it was about to let go of may be left over
+    /// from a crash.
+    fn verify_versions(
+        &self,
+        heads: &HashMap<Vec<u8>, Known>,
+        floor: Revision,
+    ) -> Result<Totals, StoreError> {
+        let (mut totals, mut run, mut whole) = (Totals::default(), Run::default(), 0_usize);
+        let mut check = |run: &Run| {
+            if run.versions == 0 {
+                return Ok(());
+            }
+            let known = heads.get(&run.persona).filter(|known| {
+                let all = known.head.last_version.0;
+                let kept = run.kept == all.min(limits::HISTORY_VERSIONS);
+                let left_over = known.rows > run.versions && floor.0 > 0;
+                kept && (known.rows == run.versions || left_over) && (floor.0 > 0 || run.versions == all)
+            });
+            whole += 1;
+            known.map(drop).ok_or_else(|| StoreError::damaged(&run.persona, "a version of it is not there"))
         };
-        let missing = |run: &Run| StoreError::damaged(&run.persona, "a version of it is not there");
         self.tables.walk(Table::Versions, Unbounded, Unbounded, |key, value| {
             let row = VersionRow::read(key, &value)?;
             let (persona, version) = split(key)?;
             if persona != run.persona {
-                if !check(&run) {
-                    return Err(missing(&run));
-                }
+                check(&run)?;
                 run = Run { persona, ..Run::default() };
             }
-            let last = heads.get(&run.persona).map_or(0, |head| head.last_version.0);
+            let last = heads.get(&run.persona).map_or(0, |known| known.head.last_version.0);
             run.versions += 1;
             run.kept += u64::from(version.saturating_add(limits::HISTORY_VERSIONS) > last);
-            totals.versions += 1;
-            totals.bytes += u64::from(row.size);
+            totals.add(Totals { versions: 1, bytes: u64::from(row.size) });
             Ok(true)
         })?;
-        if check(&run) { Ok(totals) } else { Err(missing(&run)) }
+        check(&run)?;
+        let wanted = heads.values().filter(|known| known.head.last_version.0 > 0).count();
+        if whole != wanted {
+            return Err(wrong("versions", format!("{whole} personas have some of {wanted}")));
+        }
+        Ok(totals)
     }
 
     /// Each head has the aliases that their last moves left it with.
-    fn verify_aliases(&self, heads: &HashMap<Vec<u8>, Head>) -> Result<(), StoreError> {
+    fn verify_aliases(&self, heads: &HashMap<Vec<u8>, Known>) -> Result<(), StoreError> {
         let mut told: HashMap<Vec<u8>, BTreeMap<Alias, (Version, Revision)>> = HashMap::new();
         self.tables.walk(Table::Aliases, Unbounded, Unbounded, |key, value| {
             let moved = record::decode_alias(&value).map_err(StoreError::record(key))?;
@@ -173,7 +205,7 @@ impl Store {
             };
             Ok(true)
         })?;
-        for (persona, head) in heads {
+        for (persona, Known { head, .. }) in heads {
             if told.remove(persona).unwrap_or_default() != head.aliases {
                 return Err(StoreError::damaged(persona, "its aliases are not where they were moved to"));
             }

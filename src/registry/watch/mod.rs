@@ -82,6 +82,8 @@ pub struct Watch {
     /// Rest of a group that is being sent.
     pending: VecDeque<PendingChange>,
     pending_time: Timestamp,
+    /// Purges there had been when it was put together.
+    purges: u64,
     progress_at: Instant,
     head: tokio::sync::watch::Receiver<Revision>,
     drain: tokio::sync::watch::Receiver<bool>,
@@ -167,6 +169,7 @@ impl Registry {
             cursor,
             pending: VecDeque::new(),
             pending_time: Timestamp::default(),
+            purges: 0,
             progress_at: Instant::now() + request.progress_interval,
             head,
             drain,
@@ -248,6 +251,11 @@ impl Watch {
     /// Sends the next part of a group; all but the last part are fragments without a token.
     async fn send_pending(&mut self) -> Result<(Event, String), Error> {
         let (mut changes, mut bytes) = (Vec::new(), 0);
+        let purges = self.registry.shared.purges();
+        if purges != self.purges {
+            self.purges = purges;
+            self.pending.iter_mut().for_each(|change| change.persona = None);
+        }
         while let Some(next) = self.pending.pop_front() {
             let change = self.resolve(next).await?;
             if let PersonaChange::Created(persona) | PersonaChange::Updated(persona) = &change {

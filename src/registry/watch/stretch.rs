@@ -1,5 +1,6 @@
 //! The changes between the cursor and the head: from the ring of recent commits, or from the view's log.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::difference::{Kind, PendingChange, difference, pending};
@@ -67,6 +68,7 @@ impl Watch {
     /// Moves the cursor over the next stretch of the log, keeping what is to be sent of it.
     pub(super) async fn advance(&mut self, head: Revision) -> Result<(), Error> {
         let (after, mode) = (self.cursor, self.request.mode);
+        self.purges = self.registry.shared.purges();
         let at_once = match mode {
             Mode::Latest => RING_STRETCH,
             Mode::EveryVersion => RING_STEPS,
@@ -110,6 +112,8 @@ impl Watch {
                 Mode::EveryVersion => stretch.changes.into(),
                 Mode::Latest => difference(stretch.changes.into_iter()).into(),
             }
+        } else if stretch.touched.len() == 0 {
+            VecDeque::new()
         } else {
             let (selection, touched) = (Arc::clone(&self.selection), Arc::new(stretch.touched));
             // Commits before the one that ends the stretch of a single change changed nothing selected.

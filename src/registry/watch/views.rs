@@ -33,7 +33,7 @@ impl Touched {
     ) -> Result<Vec<PendingChange>, StoreError> {
         let mut group = Vec::new();
         for ((namespace, name), deletion) in &self.0 {
-            let was = selection.at(store, namespace, name, from)?;
+            let was = selection.was(store, namespace, name, from)?;
             let is = selection.at(store, namespace, name, to)?;
             let change = |kind, version, revision| PendingChange {
                 namespace: namespace.clone(),
