@@ -36,6 +36,10 @@ pub const ALIASES: usize = 32;
 pub const ALIAS_BYTES: usize = NAME_BYTES;
 /// A filter, in bytes.
 pub const FILTER_BYTES: usize = 4 * 1024;
+/// Restrictions in a filter, such as `tag = "x"`.
+pub const FILTER_RESTRICTIONS: usize = 128;
+/// Parentheses and negations of a filter inside each other.
+pub const FILTER_DEPTH: usize = 32;
 /// Sections in one GetPersona.
 pub const SECTIONS: usize = 64;
 /// Versions of each persona that compaction keeps at least.

@@ -1,16 +1,24 @@
 //! Selecting personas by what they say: a subset of AIP-160, and the terms that personas are found by.
 
+mod expr;
+mod fit;
+mod moment;
+mod parse;
 mod plan;
+#[cfg(test)]
+pub(crate) mod strategy;
 mod term;
 
 pub use plan::Plan;
 pub use term::{Column, Term, terms};
 
+use self::expr::Expr;
 use crate::domain::Persona;
 
 /// A filter that was read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
+    expr: Expr,
     text: String,
 }
 
@@ -25,12 +33,13 @@ pub struct InvalidFilter {
 }
 
 impl Filter {
-    /// Reads a filter.
+    /// Reads a filter. Takes time in proportion to the text, and a stack that the nesting allowed bounds.
     pub fn parse(text: &str) -> Result<Self, InvalidFilter> {
-        Ok(Self { text: text.to_owned() })
+        let expr = parse::parse(text)?;
+        Ok(Self { text: expr.to_string(), expr })
     }
 
-    /// The filter as it was given.
+    /// The filter in one normal form: filters that differ in blanks and needless parentheses have the same.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -38,13 +47,16 @@ impl Filter {
 
     /// Whether it matches a version.
     #[must_use]
-    pub fn matches(&self, _persona: &Persona) -> bool {
-        true
+    pub fn matches(&self, persona: &Persona) -> bool {
+        self.expr.matches(persona)
     }
 
     /// How to find candidates without reading everything.
     #[must_use]
     pub fn plan(&self) -> Plan {
-        Plan::All
+        Plan::of(&self.expr)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,12 +115,12 @@ impl Checks {
 
     /// A filter; none where there is none. What is wrong with it has a reason of its own.
     pub(super) fn filter(&mut self, text: &str) -> Result<Option<Arc<Filter>>, Error> {
-        if text.is_empty() {
-            return Ok(None);
-        }
         if text.len() > limits::FILTER_BYTES {
             let description = format!("has {} bytes; at most {} are taken", text.len(), limits::FILTER_BYTES);
             return Err(Error::FilterInvalid { position: limits::FILTER_BYTES, description });
+        }
+        if text.trim().is_empty() {
+            return Ok(None);
         }
         let invalid = |error: InvalidFilter| Error::FilterInvalid {
             position: error.position,

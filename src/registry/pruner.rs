@@ -155,3 +155,21 @@ impl Committer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_trusted_once_it_said_so_twice() {
+        let (mut pruner, now) = (Pruner::new(Revision(0)), Timestamp(1_000_000_000));
+        let days = |count: u64| Duration::from_secs(count * 24 * 60 * 60);
+        assert!(!pruner.trusts(now), "the first look has nothing to go by");
+        assert!(pruner.trusts(now));
+        assert!(!pruner.trusts(now.after(days(40))), "forty days in a moment");
+        assert!(!pruner.trusts(now), "and back");
+        assert!(pruner.trusts(now));
+        assert!(!pruner.trusts(now.after(days(2))));
+        assert!(pruner.trusts(now.after(days(2))), "it was set right, and stays so");
+    }
+}

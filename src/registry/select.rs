@@ -9,9 +9,6 @@ use crate::domain::{Alias, Name, Namespace, Persona, Revision, View};
 use crate::filter::Filter;
 use crate::store::{Store, StoreError};
 
-/// Names looked at in one step.
-const AT_ONCE: usize = 256;
-
 /// What is selected.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
@@ -91,52 +88,122 @@ impl Selection {
         store: &Store,
         at: Revision,
         view: View,
-        mut after: Option<Place>,
+        after: Option<Place>,
         mut each: impl FnMut(Persona) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        loop {
-            let candidates = self.candidates(store, after.as_ref())?;
-            let at_end = candidates.len() < AT_ONCE;
-            for (namespace, name) in candidates {
-                let row = match self.takes(&namespace, &name) {
-                    true => store.shown_row(&namespace, &name, self.alias.as_ref(), at)?,
-                    false => None,
-                };
-                if let Some(revision) = row {
-                    let read = |view| {
-                        let persona = store.row(&namespace, &name, revision, view)?;
-                        persona.ok_or_else(|| lost(&namespace, &name))
-                    };
-                    // The document is read once it is known to be wanted.
-                    let found = match (&self.filter, view) {
-                        (None, view) => Some(read(view)?),
-                        (Some(_), View::Basic) => Some(read(View::Basic)?).filter(|one| self.matches(one)),
-                        (Some(_), View::Full) => match self.matches(&read(View::Basic)?) {
-                            true => Some(read(View::Full)?),
-                            false => None,
-                        },
-                    };
-                    if let Some(persona) = found
-                        && !each(persona)?
-                    {
-                        return Ok(());
-                    }
-                }
-                after = Some((namespace, name));
+        let mut look_at = |namespace: &Namespace, name: &Name| {
+            let row = match self.takes(namespace, name) {
+                true => store.shown_row(namespace, name, self.alias.as_ref(), at)?,
+                false => None,
+            };
+            let Some(revision) = row else { return Ok(true) };
+            let read = |view| {
+                let persona = store.row(namespace, name, revision, view)?;
+                persona.ok_or_else(|| lost(namespace, name))
+            };
+            // The document is read once it is known to be wanted.
+            if self.filter.is_none() || view == View::Basic {
+                let persona = read(view)?;
+                return if self.matches(&persona) { each(persona) } else { Ok(true) };
             }
-            if at_end {
-                return Ok(());
-            }
-        }
-    }
-
-    /// The next names that may be selected, in order, each once; fewer than [`AT_ONCE`] are the last ones.
-    fn candidates(&self, store: &Store, after: Option<&Place>) -> Result<Vec<Place>, StoreError> {
+            if self.matches(&read(View::Basic)?) { each(read(view)?) } else { Ok(true) }
+        };
         if let Some(namespace) = self.namespace.as_ref().filter(|_| !self.names.is_empty()) {
-            let behind = self.names.iter().filter(|name| after.is_none_or(|(_, after)| *name > after));
-            return Ok(behind.take(AT_ONCE).map(|name| (namespace.clone(), name.clone())).collect());
+            let is_behind = |name: &&Name| after.as_ref().is_none_or(|(_, after)| *name > after);
+            for name in self.names.iter().filter(is_behind) {
+                if !look_at(namespace, name)? {
+                    break;
+                }
+            }
+            return Ok(());
         }
         let plan = self.filter.as_ref().map(|filter| filter.plan());
-        store.candidates(plan.as_ref(), self.alias.as_ref(), self.namespace.as_ref(), after, AT_ONCE)
+        let mut candidates =
+            store.candidates(plan.as_ref(), self.alias.as_ref(), self.namespace.as_ref(), after)?;
+        while let Some((namespace, name)) = candidates.next_name()? {
+            if !look_at(&namespace, &name)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::{Change, Commit, Derived, Dialect, Principal, Sequence, StoreId, Timestamp};
+    use crate::filter::strategy::version_of;
+    use crate::store::Options;
+
+    const PERSONAS: u64 = 1000;
+    /// One in so many is of the team asked for.
+    const ONE_IN: u64 = 100;
+
+    /// A view of personas in one commit.
+    fn view(dir: &tempfile::TempDir) -> Store {
+        let store = Store::open(dir.path(), &Options { cache_bytes: 8 << 20 }).unwrap();
+        let change = |number: u64| {
+            let team = if number.is_multiple_of(ONE_IN) { "payments" } else { "platform" };
+            let labels = BTreeMap::from([("team".to_owned(), team.to_owned())]);
+            let derived = Derived { labels, ..Derived::nothing(Dialect::Persona) };
+            let name = format!("p{number:05}").parse().unwrap();
+            let persona = version_of(&Namespace::default(), &name, 1, derived);
+            Change::Put { created: true, persona: Arc::new(persona) }
+        };
+        let commit = Commit {
+            sequence: Sequence(1),
+            revision: Revision(1),
+            time: Timestamp(1),
+            principal: Principal::anonymous(),
+            call_id: "".into(),
+            changes: (0..PERSONAS).map(change).collect(),
+            requests: Vec::new(),
+            bases: Vec::new(),
+            floor: None,
+        };
+        store.apply(StoreId([7; 16]), &[Arc::new(commit)]).unwrap();
+        store
+    }
+
+    /// How many a filter finds, and the entries of the view that were read for it.
+    fn search(store: &Store, filter: &str) -> (u64, u64) {
+        let filter = Some(filter).filter(|text| !text.is_empty());
+        let filter = filter.map(|text| Arc::new(Filter::parse(text).unwrap()));
+        let selection = Selection { filter, ..Selection::default() };
+        let (before, mut found) = (store.entries_read(), 0);
+        let each = |_| {
+            found += 1;
+            Ok(true)
+        };
+        selection.walk(store, Revision(1), View::Basic, None, each).unwrap();
+        (found, store.entries_read() - before)
+    }
+
+    #[test]
+    fn a_selective_filter_reads_what_it_finds_and_not_everything() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = view(&dir);
+        let (all, everything) = search(&store, "");
+        assert!(all == PERSONAS && everything >= 3 * PERSONAS);
+        for (filter, finds) in [
+            ("labels.team = payments", PERSONAS / ONE_IN),
+            ("dialect = persona AND labels.team = payments AND create_time > 1970-01-01", PERSONAS / ONE_IN),
+            ("labels.team = payments OR name = p00001", PERSONAS / ONE_IN + 1),
+            ("labels.team = payments AND NOT name:p", 0),
+            ("labels.team = nobody OR tag = x OR tools:y", 0),
+            ("name = p00007", 1),
+            ("name = \"No Name\"", 0),
+        ] {
+            let (found, read) = search(&store, filter);
+            assert_eq!(found, finds, "{filter}");
+            // Of each candidate its entry, head and row, and a few to see which way is short.
+            assert!(read <= 4 * PERSONAS / ONE_IN + 60, "{filter}: {read} entries");
+        }
+        // What no term leads to is looked for everywhere.
+        let (found, read) = search(&store, "name:p0000");
+        assert!(found == 10 && read >= everything, "{read}");
     }
 }

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use dir::{Checkpoint, DataDir, DirError};
 pub use history::{Entry, VersionState};
+pub use index::Candidates;
 pub use prune::Pruned;
 pub use read::{LogChange, LogEntry, LogKind};
 pub use rows::Head;
@@ -105,5 +106,11 @@ impl Store {
     /// Bytes that the view takes on disk.
     pub fn size_on_disk(&self) -> Result<u64, StoreError> {
         self.tables.size_on_disk()
+    }
+
+    /// Entries read of all tables so far.
+    #[cfg(test)]
+    pub(crate) fn entries_read(&self) -> u64 {
+        self.tables.entries_read.load(std::sync::atomic::Ordering::Relaxed)
     }
 }

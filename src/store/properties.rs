@@ -10,13 +10,14 @@ use proptest::prelude::*;
 use super::sled::TABLES;
 use super::{Options, Store, VersionState};
 use crate::domain::{
-    Alias, AliasMove, Change, Commit, Derived, Dialect, Digest, Name, Namespace, Origin, Persona, Principal,
-    Purge, Revision, Sequence, StoreId, Timestamp, Tombstone, Version, View, limits,
+    Alias, AliasMove, Change, Commit, Digest, Name, Namespace, Origin, Persona, Principal, Purge, Revision,
+    Sequence, StoreId, Timestamp, Tombstone, Version, View, limits,
 };
+use crate::filter::strategy::numbered;
 
 /// What someone tried, by name; the number chooses among versions and aliases.
 #[derive(Debug, Clone, Copy)]
-enum Try {
+pub(super) enum Try {
     Put,
     Delete,
     Alias(u64),
@@ -24,7 +25,7 @@ enum Try {
     Purge(u64),
 }
 
-fn tries() -> impl Strategy<Value = Vec<(u8, Try)>> {
+pub(super) fn tries() -> impl Strategy<Value = Vec<(u8, Try)>> {
     let one = prop_oneof![
         10 => Just(Try::Put),
         1 => Just(Try::Delete),
@@ -38,27 +39,27 @@ fn tries() -> impl Strategy<Value = Vec<(u8, Try)>> {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-struct State {
+pub(super) struct State {
     last: u64,
     live: bool,
     aliases: BTreeMap<Alias, u64>,
 }
 
 /// What is there after a revision, by name.
-type World = BTreeMap<Name, State>;
+pub(super) type World = BTreeMap<Name, State>;
 
-struct History {
-    commits: Vec<Arc<Commit>>,
+pub(super) struct History {
+    pub(super) commits: Vec<Arc<Commit>>,
     /// After each revision, from 0 on.
     worlds: Vec<World>,
     purged: BTreeSet<(Name, u64)>,
 }
 
-fn name(of: u8) -> Name {
+pub(super) fn name(of: u8) -> Name {
     format!("persona-{of}").parse().unwrap()
 }
 
-fn alias(of: u64) -> Alias {
+pub(super) fn alias(of: u64) -> Alias {
     ["production", "staging"][usize::try_from(of % 2).unwrap()].parse().unwrap()
 }
 
@@ -68,7 +69,6 @@ fn content(name: &Name, version: u64) -> Bytes {
 
 fn persona(name: &Name, version: u64, revision: Revision) -> Persona {
     let content = content(name, version);
-    let labels = BTreeMap::from([("team".to_owned(), format!("t{}", version % 3))]);
     Persona {
         namespace: Namespace::default(),
         name: name.clone(),
@@ -79,7 +79,7 @@ fn persona(name: &Name, version: u64, revision: Revision) -> Persona {
         actor: Principal::anonymous(),
         message: String::new(),
         origin: Origin::Api,
-        derived: Derived { labels, ..Derived::nothing(Dialect::Persona) },
+        derived: numbered(version),
         size: content.len() as u32,
         content,
         purged: false,
@@ -87,7 +87,7 @@ fn persona(name: &Name, version: u64, revision: Revision) -> Persona {
 }
 
 /// Takes the tries as the registry would.
-fn history(tries: &[(u8, Try)]) -> History {
+pub(super) fn history(tries: &[(u8, Try)]) -> History {
     let mut history = History { commits: Vec::new(), worlds: vec![World::new()], purged: BTreeSet::new() };
     let mut made: BTreeMap<(Name, u64), Revision> = BTreeMap::new();
     for (of, what) in tries {
@@ -160,7 +160,7 @@ fn history(tries: &[(u8, Try)]) -> History {
     history
 }
 
-fn commit(revision: Revision, changes: Vec<Change>, floor: Option<Revision>) -> Arc<Commit> {
+pub(super) fn commit(revision: Revision, changes: Vec<Change>, floor: Option<Revision>) -> Arc<Commit> {
     let sequence = if floor.is_some() { revision.0 + 1 } else { revision.0 };
     Arc::new(Commit {
         sequence: Sequence(sequence),
@@ -175,11 +175,11 @@ fn commit(revision: Revision, changes: Vec<Change>, floor: Option<Revision>) -> 
     })
 }
 
-fn open(dir: &tempfile::TempDir) -> Store {
+pub(super) fn open(dir: &tempfile::TempDir) -> Store {
     Store::open(dir.path(), &Options { cache_bytes: 1 << 20 }).unwrap()
 }
 
-fn apply(store: &Store, commits: &[Arc<Commit>], group: usize) {
+pub(super) fn apply(store: &Store, commits: &[Arc<Commit>], group: usize) {
     for group in commits.chunks(group) {
         store.apply(StoreId([7; 16]), group).unwrap();
     }
@@ -303,4 +303,70 @@ proptest! {
         prune();
         prop_assert_eq!(dump(&store), pruned);
     }
+}
+
+/// Versions 1 to `last` of one persona, then its deletion.
+fn versions_and_deletion(last: u64) -> History {
+    let puts = (0..last).map(|_| (0, Try::Put));
+    history(&puts.chain([(0, Try::Delete)]).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_start_finishes_what_a_crash_left_of_pruning_and_takes_nothing_else_for_it() {
+    use super::sled::{Table, Write};
+    use super::verify::Totals;
+    let (dir, history) = (tempfile::tempdir().unwrap(), versions_and_deletion(60));
+    let store = open(&dir);
+    apply(&store, &history.commits, 61);
+    let (namespace, name, head) = (Namespace::default(), name(0), Revision(61));
+    let number = |version| super::keys::version(&namespace, &name, Version(version));
+    let remove = |table, key| store.tables.write(vec![Write::Remove(table, key)]).unwrap();
+
+    // Without a floor nothing may be missing.
+    let bytes = store.tables.get(Table::Versions, &number(3)).unwrap().unwrap();
+    remove(Table::Versions, number(3));
+    assert!(store.verify(head).is_err());
+    assert!(store.version(&namespace, &name, Version(3)).is_err(), "it is damage, and not pruned");
+    let floor = commit(head, Vec::new(), Some(head));
+    apply(&store, &[floor], 1);
+    // With one, a number that is gone is the first step of pruning.
+    assert_eq!(store.verify(head).unwrap().versions, 59);
+    assert_eq!(store.version(&namespace, &name, Version(3)).unwrap(), VersionState::Pruned);
+    remove(Table::Documents, super::keys::content(&namespace, &name, Revision(3)));
+    assert!(store.row(&namespace, &name, Revision(3), View::Full).unwrap().is_none(), "no damage either");
+    let tip = store.head(&namespace, &name).unwrap().unwrap();
+    let mut went = Totals::default();
+    loop {
+        let pruned = store.prune(&namespace, &name, &tip, head, 4).unwrap();
+        went.add(pruned.totals);
+        if pruned.is_done {
+            break;
+        }
+        store.verify(head).unwrap();
+    }
+    assert_eq!(went.versions, 9, "the tenth had been counted");
+    assert!(store.row(&namespace, &name, Revision(3), View::Basic).unwrap().is_none());
+    assert_eq!(store.verify(head).unwrap().versions, 50);
+
+    // What compaction keeps is never missing by itself, nor with its row.
+    store.tables.write(vec![Write::Set(Table::Versions, number(3), bytes.to_vec())]).unwrap();
+    assert!(store.verify(head).is_err(), "a number without a row");
+    remove(Table::Versions, number(3));
+    store.verify(head).unwrap();
+    let kept = store.tables.get(Table::Versions, &number(40)).unwrap().unwrap();
+    remove(Table::Versions, number(40));
+    assert!(store.verify(head).is_err());
+    store.tables.write(vec![Write::Set(Table::Versions, number(40), kept.to_vec())]).unwrap();
+    store.verify(head).unwrap();
+
+    let (dir, history) = (tempfile::tempdir().unwrap(), versions_and_deletion(1));
+    let store = open(&dir);
+    apply(&store, &history.commits, 2);
+    store.verify(Revision(2)).unwrap();
+    let row = super::keys::row(&namespace, &name, Revision(1));
+    store
+        .tables
+        .write(vec![Write::Remove(Table::Rows, row), Write::Remove(Table::Versions, number(1))])
+        .unwrap();
+    assert!(store.verify(Revision(2)).is_err(), "lost together they are missed too");
 }

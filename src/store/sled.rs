@@ -78,6 +78,9 @@ pub(super) struct Tables {
     path: PathBuf,
     /// None only while it is being dropped.
     open: Option<Open>,
+    /// Entries read, for tests of what a search reads.
+    #[cfg(test)]
+    pub(super) entries_read: std::sync::atomic::AtomicU64,
 }
 
 struct Open {
@@ -127,7 +130,12 @@ impl Tables {
                 opened => break opened.map_err(failed)?,
             }
         };
-        Ok(Self { path: path.to_owned(), open: Some(Open { db, trees }) })
+        Ok(Self {
+            path: path.to_owned(),
+            open: Some(Open { db, trees }),
+            #[cfg(test)]
+            entries_read: std::sync::atomic::AtomicU64::new(0),
+        })
     }
 
     /// Makes everything written so far durable: sled writes it out, then the file is synced through a
@@ -148,6 +156,7 @@ impl Tables {
     }
 
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        self.count_read();
         self.engine(|open| open.tree(table).get(key))?.map(|value| unseal(key, value)).transpose()
     }
 
@@ -192,6 +201,7 @@ impl Tables {
     ) -> Result<(), StoreError> {
         let mut range = self.engine(|open| Ok(open.tree(table).range::<&[u8], _>((from, to))))?;
         while let Some((key, value)) = self.engine(|_| range.next().transpose())? {
+            self.count_read();
             let value = unseal(&key, value)?;
             if !each(&key, value)? {
                 break;
@@ -212,6 +222,12 @@ impl Tables {
             }
             Ok(())
         })
+    }
+
+    #[allow(clippy::unused_self, reason = "tests count")]
+    fn count_read(&self) {
+        #[cfg(test)]
+        self.entries_read.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
 
     fn engine<T>(&self, call: impl FnOnce(&Open) -> sled::Result<T>) -> Result<T, StoreError> {

@@ -40,6 +40,7 @@ mod drain;
 mod edge;
 mod errors;
 mod faulty;
+mod filters;
 mod folders;
 mod following;
 mod figures;

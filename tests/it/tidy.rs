@@ -63,6 +63,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap_complete", &["src/cli/completions.rs"]),
     ("toml", &["src/config/file.rs"]),
     ("strsim", &["src/diagnostic/near.rs"]),
+    ("winnow", &["src/filter/"]),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("anyhow", &["src/main.rs"]),
 ];
