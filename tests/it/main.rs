@@ -22,6 +22,7 @@ mod client_watch;
 mod commands;
 mod commands_apply;
 mod commands_files;
+mod commands_filter;
 mod commands_history;
 mod commands_serve;
 mod commands_watch;
