@@ -87,6 +87,8 @@ Examples:
   persona validate personas                 judge files without a registry
   persona put personas/backend_developer.md
   persona get backend_developer > prompt.md
+  persona apply personas --dry-run          show what files would change
+  persona diff backend_developer            what the newest version changed
   persona watch                             follow every change";
 
 #[derive(Debug, Subcommand)]
@@ -242,8 +244,11 @@ mod tests {
         for command in Cli::command().get_subcommands() {
             // The server's own file brings its help.
             if command.get_name() != "serve" {
-                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(help.contains("Examples:"), "{}", command.get_name());
+                for command in std::iter::once(command).chain(command.get_subcommands()) {
+                    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                    let has = help.contains("Examples:") || command.get_name() == "example";
+                    assert!(has, "{}", command.get_name());
+                }
             }
         }
     }
@@ -259,6 +264,14 @@ mod tests {
             &["persona", "put", "a.md", "--etag", "1-0123456789abcdef", "--create-only"],
             &["persona", "put", "a.md", "--dialect", "latin"],
             &["persona", "watch", "--from-now", "--resume", "token"],
+            &["persona", "get", "a", "--version", "1", "--alias", "b"],
+            &["persona", "diff", "a", "0"],
+            &["persona", "restore", "a"],
+            &["persona", "alias", "set", "a", "production", "0"],
+            &["persona", "promote", "a", "--from", "staging"],
+            &["persona", "purge", "a"],
+            &["persona", "apply"],
+            &["persona", "apply", "team", "--prune"],
             &["persona", "validate", "--fail-on", "sometimes"],
         ] {
             assert_eq!(Cli::try_parse_from(bad).map_err(|error| error.exit_code()).err(), Some(2), "{bad:?}");
