@@ -111,6 +111,14 @@ pub(super) fn code(result: &Result<Outcome, Failure>) -> u8 {
     }
 }
 
+/// A line that nobody reads any more does not undo what was done, nor what is still to be: `apply | head`.
+pub(super) fn unread(result: Result<(), Failure>) -> Result<(), Failure> {
+    match result {
+        Err(Failure::PipeClosed) => Ok(()),
+        other => other,
+    }
+}
+
 impl Failure {
     /// A failure of the machine's, without a help.
     pub(super) fn io(what: impl Into<String>, source: impl Into<io::Error>) -> Self {

@@ -71,6 +71,17 @@ impl Group for Serving {
     }
 }
 
+/// What the commands take that look after a data directory while no server runs.
+#[derive(Debug, Clone)]
+pub(super) struct Keeping;
+
+impl Group for Keeping {
+    fn settings() -> impl Iterator<Item = &'static Setting> {
+        let keys = ["data-dir", "durability", "cache"];
+        Setting::of(Section::Serve).filter(move |setting| keys.contains(&setting.key))
+    }
+}
+
 /// What every command that calls a registry takes.
 #[derive(Debug, Clone)]
 pub(super) struct Calling;

@@ -49,6 +49,7 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
     let scope = args.places.scope(config);
     let request = pb::ListPersonasRequest {
         namespace: scope.as_str().to_owned(),
+        page_size: 500,
         filter: args.filter.clone(),
         alias: args.alias.as_ref().map(Alias::to_string).unwrap_or_default(),
         read_options: as_of(&client, args.at).await?,

@@ -2,7 +2,10 @@
 
 mod alias;
 mod apply;
+mod backup;
+mod check;
 mod compact;
+mod compact_store;
 mod completions;
 mod config;
 mod delete;
@@ -24,6 +27,7 @@ mod refused;
 mod remote;
 mod report;
 mod restore;
+mod restore_store;
 mod serve;
 mod shape;
 mod status;
@@ -83,6 +87,8 @@ Examples:
   persona validate personas                 judge files without a registry
   persona put personas/backend_developer.md
   persona get backend_developer > prompt.md
+  persona apply personas --dry-run          show what files would change
+  persona diff backend_developer            what the newest version changed
   persona watch                             follow every change";
 
 #[derive(Debug, Subcommand)]
@@ -107,6 +113,10 @@ enum Command {
     CompactHistory(compact::Args),
     Status(status::Args),
     Refused(refused::Args),
+    Backup(backup::Args),
+    RestoreStore(restore_store::Args),
+    Check(check::Args),
+    Compact(compact_store::Args),
     Config(config::Args),
     Completions(completions::Args),
 }
@@ -197,6 +207,14 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
         Command::CompactHistory(args) => {
             compact::run(&args, &load(&[args.remote.given()], false)?, out).await
         }
+        Command::Backup(args) => backup::run(&args, &load(&[args.remote.given()], false)?, out).await,
+        Command::RestoreStore(args) => {
+            restore_store::run(&args, load(&[args.store.given()], false)?.keeping()?, out)
+        }
+        Command::Check(args) => check::run(&args, load(&[args.store.given()], false)?.keeping()?, out),
+        Command::Compact(args) => {
+            compact_store::run(&args, load(&[args.store.given()], false)?.keeping()?, out).await
+        }
         Command::Config(args) => match args.what {
             config::What::Show(args) => {
                 let config = load(&[args.flags.given()], true)?;
@@ -226,8 +244,11 @@ mod tests {
         for command in Cli::command().get_subcommands() {
             // The server's own file brings its help.
             if command.get_name() != "serve" {
-                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(help.contains("Examples:"), "{}", command.get_name());
+                for command in std::iter::once(command).chain(command.get_subcommands()) {
+                    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                    let has = help.contains("Examples:") || command.get_name() == "example";
+                    assert!(has, "{}", command.get_name());
+                }
             }
         }
     }
@@ -243,6 +264,14 @@ mod tests {
             &["persona", "put", "a.md", "--etag", "1-0123456789abcdef", "--create-only"],
             &["persona", "put", "a.md", "--dialect", "latin"],
             &["persona", "watch", "--from-now", "--resume", "token"],
+            &["persona", "get", "a", "--version", "1", "--alias", "b"],
+            &["persona", "diff", "a", "0"],
+            &["persona", "restore", "a"],
+            &["persona", "alias", "set", "a", "production", "0"],
+            &["persona", "promote", "a", "--from", "staging"],
+            &["persona", "purge", "a"],
+            &["persona", "apply"],
+            &["persona", "apply", "team", "--prune"],
             &["persona", "validate", "--fail-on", "sometimes"],
         ] {
             assert_eq!(Cli::try_parse_from(bad).map_err(|error| error.exit_code()).err(), Some(2), "{bad:?}");

@@ -4,6 +4,7 @@
 
 mod address;
 mod backoff;
+mod backup;
 mod calls;
 mod error;
 mod findings;
@@ -19,6 +20,7 @@ use tonic::transport::{Channel, Endpoint};
 
 pub use address::{DEFAULT_PORT, InvalidServer, Server};
 pub use backoff::Backoff;
+pub use backup::Backup;
 pub use calls::new_request_id;
 pub use error::{CALL_ID_HEADER, ClientError, Refusal, Violation};
 pub use findings::{finding_from_wire, severity};

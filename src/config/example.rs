@@ -1,7 +1,7 @@
 //! A commented `persona.toml` with every setting at its default.
 
 use super::kind::Kind;
-use super::settings::{Fallback, Section, Setting};
+use super::setting::{Fallback, Section, Setting};
 
 /// Columns of a comment.
 const WIDTH: usize = 96;

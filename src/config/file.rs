@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::kind::Kind;
-use super::settings::{Section, Setting};
+use super::setting::{Section, Setting};
 use super::{FILE, FILE_FLAG, FILE_VARIABLE, Given, Item, Layers, Origin, Problem};
 use crate::diagnostic::{LineIndex, did_you_mean};
 

@@ -53,18 +53,7 @@ fn default_data_dir() -> Result<PathBuf, String> {
 impl Config {
     /// Fills in the folders that a server needs, and looks whether they are there.
     pub(super) fn look(&mut self, problems: &mut Vec<Problem>) {
-        match self.data_dir.clone().map_or_else(default_data_dir, Ok) {
-            Ok(dir) if dir.exists() && !dir.is_dir() => {
-                let origin = self.entries.iter().find(|entry| entry.setting.key == "data-dir");
-                let origin = origin.map_or(Origin::Default, |entry| entry.origin.clone());
-                problems.push(Problem::new(&origin, format!("{} is no folder", dir.display())));
-            }
-            Ok(dir) => {
-                self.show_default("data-dir", dir.display().to_string());
-                self.options.registry.data_dir = dir;
-            }
-            Err(message) => problems.push(Problem::new(&Origin::Flag("--data-dir".to_owned()), message)),
-        }
+        problems.extend(self.look_for_data().err());
         let Some(sources) = self.personas.clone() else {
             if Path::new(USUAL).is_dir() {
                 self.show_default("personas", USUAL.to_owned());
@@ -102,6 +91,28 @@ impl Config {
             seen.push(same);
         }
         self.options.sources = sources;
+    }
+
+    /// Fills in the data directory alone, for what is done to it while no server runs.
+    ///
+    /// # Errors
+    /// That there is none.
+    pub fn keeping(mut self) -> Result<Self, Vec<Problem>> {
+        self.look_for_data().map_err(|problem| vec![problem])?;
+        Ok(self)
+    }
+
+    fn look_for_data(&mut self) -> Result<(), Problem> {
+        let dir = self.data_dir.clone().map_or_else(default_data_dir, Ok);
+        let dir = dir.map_err(|message| Problem::new(&Origin::Flag("--data-dir".to_owned()), message))?;
+        if dir.exists() && !dir.is_dir() {
+            let origin = self.entries.iter().find(|entry| entry.setting.key == "data-dir");
+            let origin = origin.map_or(Origin::Default, |entry| entry.origin.clone());
+            return Err(Problem::new(&origin, format!("{} is no folder", dir.display())));
+        }
+        self.show_default("data-dir", dir.display().to_string());
+        self.options.registry.data_dir = dir;
+        Ok(())
     }
 
     /// What a default that depends on the machine came to.

@@ -7,6 +7,7 @@ mod file;
 mod folders;
 mod kind;
 mod origin;
+mod setting;
 mod settings;
 
 use std::ffi::OsString;
@@ -19,7 +20,8 @@ pub use example::example;
 pub use folders::nearest_path;
 pub use kind::{Kind, LogFormat};
 pub use origin::{Origin, Problem};
-pub use settings::{Fallback, SETTINGS, Section, Setting};
+pub use setting::{Fallback, Section, Setting};
+pub use settings::SETTINGS;
 
 use crate::client::{self, DEFAULT_PORT, Server};
 use crate::domain::Namespace;

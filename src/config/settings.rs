@@ -1,77 +1,11 @@
 //! The one table of settings: how each is called in every layer, what it holds, and where its value goes.
 
-use std::fmt;
+use std::time::Duration;
 
 use super::kind::{self, Kind, LogFormat};
-use super::{Config, Given, Problem};
+use super::setting::{Fallback, Section, Setting};
 use crate::journal::Durability;
 use crate::registry::OnConflict;
-
-/// A table of the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Section {
-    /// What `persona serve` does.
-    Serve,
-    /// How the other commands find a registry.
-    Client,
-}
-
-impl Section {
-    /// Both, in the order of the file.
-    pub const ALL: [Self; 2] = [Self::Serve, Self::Client];
-
-    /// Its name in the file.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Serve => "serve",
-            Self::Client => "client",
-        }
-    }
-}
-
-/// What holds when nobody says anything.
-#[derive(Debug, Clone, Copy)]
-pub enum Fallback {
-    /// This text, read as any other.
-    Text(&'static str),
-    /// What these words say: it depends on the machine, or is nothing.
-    Words(&'static str),
-}
-
-/// One setting.
-pub struct Setting {
-    /// The table of the file that it stands in.
-    pub section: Section,
-    /// Its key there.
-    pub key: &'static str,
-    /// Its flag, without the dashes.
-    pub flag: &'static str,
-    /// Its variable.
-    pub variable: &'static str,
-    /// What it holds.
-    pub kind: Kind,
-    /// What holds when nobody says anything.
-    pub default: Fallback,
-    /// What it is for, in one or two sentences.
-    pub help: &'static str,
-    /// A value for the example file, where the default is no text.
-    pub example: &'static str,
-    pub(super) set: fn(&mut Config, &Given) -> Result<(), Vec<Problem>>,
-}
-
-impl fmt::Debug for Setting {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}.{}", self.section.name(), self.key)
-    }
-}
-
-impl Setting {
-    /// The settings of a table.
-    pub fn of(section: Section) -> impl Iterator<Item = &'static Self> {
-        SETTINGS.iter().filter(move |setting| setting.section == section)
-    }
-}
 
 pub(super) const ON_CONFLICT: &[(&str, OnConflict)] =
     &[("report", OnConflict::Report), ("file-wins", OnConflict::FileWins)];
@@ -81,6 +15,7 @@ pub(super) const LOG_FORMAT: &[(&str, LogFormat)] =
     &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)];
 
 const MIB: u64 = 1024 * 1024;
+const SECONDS_OF_DAY: u64 = 24 * 60 * 60;
 
 /// All settings, in the order of help, the file and the documentation.
 pub static SETTINGS: &[Setting] = &[
@@ -250,6 +185,63 @@ pub static SETTINGS: &[Setting] = &[
         set: |config, given| {
             given.one(kind::seconds).map(|it| config.options.registry.checkpoint_interval = it)
         },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "history-age",
+        flag: "history-age",
+        variable: "PERSONA_HISTORY_AGE",
+        kind: Kind::Number("DAYS"),
+        default: Fallback::Text("30"),
+        help: "How many days back revisions can be read as of. What was superseded before goes, but for the last 50 versions \
+               of each persona and what an alias names",
+        example: "",
+        set: |config, given| {
+            let age = &mut config.options.registry.history_age;
+            given
+                .one(|text| kind::number(text, 0))
+                .map(|it| *age = Duration::from_secs(it.saturating_mul(SECONDS_OF_DAY)))
+        },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "history-max",
+        flag: "history-max",
+        variable: "PERSONA_HISTORY_MAX",
+        kind: Kind::Number("MIB"),
+        default: Fallback::Words("no limit"),
+        help: "Let older history go too once the documents of all versions take more than this, in MiB",
+        example: "4096",
+        set: |config, given| {
+            let most = &mut config.options.registry.history_max_bytes;
+            given.one(|text| kind::number(text, 0)).map(|it| *most = Some(it.saturating_mul(MIB)))
+        },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "snapshot-after",
+        flag: "snapshot-after",
+        variable: "PERSONA_SNAPSHOT_AFTER",
+        kind: Kind::Number("MIB"),
+        default: Fallback::Text("256"),
+        help: "Have a snapshot take the place of finished journal files once they have more than this, and twice what the last \
+               snapshot has, in MiB",
+        example: "",
+        set: |config, given| {
+            let bytes = &mut config.options.registry.snapshot_bytes;
+            given.one(|text| kind::number(text, 0)).map(|it| *bytes = it.saturating_mul(MIB))
+        },
+    },
+    Setting {
+        section: Section::Serve,
+        key: "read-only",
+        flag: "read-only",
+        variable: "PERSONA_READ_ONLY",
+        kind: Kind::Switch,
+        default: Fallback::Text("false"),
+        help: "Take no writes, neither from callers nor from folders",
+        example: "",
+        set: |config, given| given.one(kind::switch).map(|it| config.options.registry.read_only = it),
     },
     Setting {
         section: Section::Serve,

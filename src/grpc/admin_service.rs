@@ -14,7 +14,7 @@ use super::persona_service::caller;
 use super::status;
 use crate::domain::{Caller, limits};
 use crate::registry::{
-    Durability, Error, FolderState, ListRefused, RefusedReason, RefusedSource, Registry, WriteState,
+    Backup, Durability, Error, FolderState, ListRefused, RefusedReason, RefusedSource, Registry, WriteState,
 };
 use crate::wire::{self, pb};
 
@@ -92,8 +92,17 @@ impl pb::admin_service_server::AdminService for Admin {
         &self,
         request: Request<pb::BackupStoreRequest>,
     ) -> Result<Response<Self::BackupStoreStream>, Status> {
-        caller(&request)?;
-        Err(Status::unimplemented("to be built"))
+        let caller = caller(&request)?;
+        let backup = self.registry.backup(&caller).await.map_err(|error| status::of(&error))?;
+        let header = Some(wire::header(self.registry.store_id(), backup.revision()));
+        let messages = futures_util::stream::unfold((Some(backup), header), |(backup, header)| async move {
+            let mut backup: Backup = backup?;
+            Some(match backup.next().await? {
+                Ok(chunk) => (Ok(pb::BackupStoreResponse { header, chunk }), (Some(backup), None)),
+                Err(error) => (Err(status::of(&error)), (None, None)),
+            })
+        });
+        Ok(Response::new(Box::pin(messages)))
     }
 }
 

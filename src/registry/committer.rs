@@ -178,6 +178,10 @@ impl Committer {
             }
             self.last = at;
             self.last_time = now;
+            if group.iter().any(|(proposal, _)| proposal.purges()) {
+                // What it still has to walk may be gone.
+                self.cancel_dump();
+            }
             if let Err(error) = self.show(commits) {
                 if self.broken {
                     tracing::error!(%error, "durable commits cannot be shown until there is room for them");

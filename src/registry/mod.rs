@@ -226,12 +226,13 @@ impl Registry {
         let ticks = commands.downgrade();
         let ticker = move || {
             loop {
-                std::thread::sleep(tick);
                 let Some(commands) = ticks.upgrade() else { return };
                 // A full queue has no need of a tick: the next one comes soon.
                 if let Err(mpsc::error::TrySendError::Closed(_)) = commands.try_send(Command::Tick) {
                     return;
                 }
+                drop(commands);
+                std::thread::sleep(tick);
             }
         };
         spawn("ticker").spawn(ticker).map_err(OpenError::Thread)?;

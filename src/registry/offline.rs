@@ -118,7 +118,7 @@ pub fn check(options: &Options, anew: bool) -> Result<Checked, OpenError> {
     for file in &look.snapshots {
         checked.snapshots += 1;
         match file.check() {
-            Ok(_) => sound.push(file.sequence),
+            Ok((header, _)) => sound.push((file, header.store_id)),
             Err(error) => checked.found(&file.path.display().to_string(), &error),
         }
     }
@@ -141,7 +141,11 @@ pub fn check(options: &Options, anew: bool) -> Result<Checked, OpenError> {
         checked.found("journal", &error);
         return Ok(checked);
     }
-    if before.0 > 0 && !sound.iter().any(|sequence| *sequence >= before) {
+    for (file, store_id) in sound.iter().filter(|(_, store_id)| *store_id != journal.store_id()) {
+        checked.found(&file.path.display().to_string(), &format!("it belongs to another store, {store_id}"));
+    }
+    sound.retain(|(_, store_id)| *store_id == journal.store_id());
+    if before.0 > 0 && !sound.iter().any(|(file, _)| file.sequence >= before) {
         let problem =
             format!("it begins at record {}, and no sound snapshot has what came before", before.next());
         checked.found("journal", &problem);

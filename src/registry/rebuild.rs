@@ -47,7 +47,8 @@ fn begin(
     let fits = |sequence: Sequence| sequence.next() >= oldest && sequence <= last;
     for snapshot in dir.snapshots()?.into_iter().filter(|snapshot| fits(snapshot.sequence)) {
         let store = empty()?;
-        let loaded = snapshot.read().and_then(|reader| store.load(reader, journal.store_id()));
+        let loaded =
+            snapshot.read_of(journal.store_id()).and_then(|reader| store.load(reader, journal.store_id()));
         match loaded {
             Ok(end) if end.sequence == snapshot.sequence => return Ok((store, end.sequence)),
             Err(SnapshotError::Store(error)) => return Err(error.into()),

@@ -130,7 +130,7 @@ impl Snapshots {
 impl Committer {
     /// A dump of the view as it is now, unless there is one already.
     pub(super) fn begin_dump(&mut self) -> Result<Dump, Error> {
-        if self.broken {
+        if self.broken || !self.unshown.is_empty() {
             return Err(Error::Corrupt("the view".to_owned()));
         }
         if self.snapshots.is_running() {
@@ -220,7 +220,7 @@ impl Committer {
         // What came before the journal would be nowhere but in the view.
         let uncovered = self.journal.oldest() > covered.next();
         let most = self.shared.options.snapshot_bytes.max(bytes.saturating_mul(2));
-        uncovered || self.journal.sealed_bytes() >= most
+        uncovered || self.journal.sealed_bytes() > most
     }
 
     fn start_snapshot(&mut self) {
@@ -259,7 +259,8 @@ impl Committer {
         let old = self.shared.view();
         let number = old.number;
         let needed = old.store.size_on_disk().unwrap_or(0).saturating_mul(2);
-        if self.broken || lacks_room(&self.dir) || self.dir.free_bytes().is_ok_and(|free| free < needed) {
+        let is_behind = self.broken || !self.unshown.is_empty();
+        if is_behind || lacks_room(&self.dir) || self.dir.free_bytes().is_ok_and(|free| free < needed) {
             return Err(no_room(&self.dir));
         }
         self.journal.seal()?;

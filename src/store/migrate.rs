@@ -148,6 +148,9 @@ impl Store {
 }
 
 #[cfg(test)]
+mod whole;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::Options;

@@ -17,7 +17,7 @@ use crate::filter::strategy::numbered;
 
 /// What someone tried, by name; the number chooses among versions and aliases.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Try {
+pub(in crate::store) enum Try {
     Put,
     Delete,
     Alias(u64),
@@ -25,7 +25,7 @@ pub(super) enum Try {
     Purge(u64),
 }
 
-pub(super) fn tries() -> impl Strategy<Value = Vec<(u8, Try)>> {
+pub(in crate::store) fn tries() -> impl Strategy<Value = Vec<(u8, Try)>> {
     let one = prop_oneof![
         10 => Just(Try::Put),
         1 => Just(Try::Delete),
@@ -48,8 +48,8 @@ pub(super) struct State {
 /// What is there after a revision, by name.
 pub(super) type World = BTreeMap<Name, State>;
 
-pub(super) struct History {
-    pub(super) commits: Vec<Arc<Commit>>,
+pub(in crate::store) struct History {
+    pub(in crate::store) commits: Vec<Arc<Commit>>,
     /// After each revision, from 0 on.
     worlds: Vec<World>,
     purged: BTreeSet<(Name, u64)>,
@@ -67,7 +67,7 @@ fn content(name: &Name, version: u64) -> Bytes {
     Bytes::from(format!("# {name}\n\nversion {version}\n"))
 }
 
-fn persona(name: &Name, version: u64, revision: Revision) -> Persona {
+pub(in crate::store) fn persona(name: &Name, version: u64, revision: Revision) -> Persona {
     let content = content(name, version);
     Persona {
         namespace: Namespace::default(),
@@ -87,7 +87,7 @@ fn persona(name: &Name, version: u64, revision: Revision) -> Persona {
 }
 
 /// Takes the tries as the registry would.
-pub(super) fn history(tries: &[(u8, Try)]) -> History {
+pub(in crate::store) fn history(tries: &[(u8, Try)]) -> History {
     let mut history = History { commits: Vec::new(), worlds: vec![World::new()], purged: BTreeSet::new() };
     let mut made: BTreeMap<(Name, u64), Revision> = BTreeMap::new();
     for (of, what) in tries {
@@ -175,18 +175,18 @@ pub(super) fn commit(revision: Revision, changes: Vec<Change>, floor: Option<Rev
     })
 }
 
-pub(super) fn open(dir: &tempfile::TempDir) -> Store {
+pub(in crate::store) fn open(dir: &tempfile::TempDir) -> Store {
     Store::open(dir.path(), &Options { cache_bytes: 1 << 20 }).unwrap()
 }
 
-pub(super) fn apply(store: &Store, commits: &[Arc<Commit>], group: usize) {
+pub(in crate::store) fn apply(store: &Store, commits: &[Arc<Commit>], group: usize) {
     for group in commits.chunks(group) {
         store.apply(StoreId([7; 16]), group).unwrap();
     }
 }
 
 /// Every entry of every table.
-fn dump(store: &Store) -> Vec<(&'static str, Vec<u8>, Bytes)> {
+pub(in crate::store) fn dump(store: &Store) -> Vec<(&'static str, Vec<u8>, Bytes)> {
     let mut entries = Vec::new();
     for (table, title) in TABLES {
         let each = |key: &[u8], value| {

@@ -81,6 +81,9 @@ pub(super) struct Tables {
     /// Entries read, for tests of what a search reads.
     #[cfg(test)]
     pub(super) entries_read: std::sync::atomic::AtomicU64,
+    /// Writes after which all fail, for tests that cut something short.
+    #[cfg(test)]
+    pub(super) writes_left: std::sync::atomic::AtomicU64,
 }
 
 struct Open {
@@ -135,6 +138,8 @@ impl Tables {
             open: Some(Open { db, trees }),
             #[cfg(test)]
             entries_read: std::sync::atomic::AtomicU64::new(0),
+            #[cfg(test)]
+            writes_left: u64::MAX.into(),
         })
     }
 
@@ -215,6 +220,8 @@ impl Tables {
     pub(super) fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         self.engine(|open| {
             for write in writes {
+                #[cfg(test)]
+                self.may_write()?;
                 match write {
                     Write::Set(table, key, value) => drop(open.tree(table).insert(key, seal(&value))?),
                     Write::Remove(table, key) => drop(open.tree(table).remove(key)?),
@@ -228,6 +235,13 @@ impl Tables {
     fn count_read(&self) {
         #[cfg(test)]
         self.entries_read.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
+    fn may_write(&self) -> sled::Result<()> {
+        use std::sync::atomic::Ordering::Relaxed;
+        let left = self.writes_left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        left.map(drop).map_err(|_| sled::Error::Unsupported("cut short".to_owned()))
     }
 
     fn engine<T>(&self, call: impl FnOnce(&Open) -> sled::Result<T>) -> Result<T, StoreError> {

@@ -6,7 +6,8 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::harness::{Server, delete, document, put};
-use crate::program::{Ended, Program, beside, run};
+use crate::program::{Ended, Program, beside, run, yaml_documents};
+use crate::proxy::Proxy;
 
 /// A server with `a` at version 3, and `b`.
 async fn holding() -> Server {
@@ -268,6 +269,58 @@ async fn a_purge_is_asked_for_twice_and_says_what_it_does_not_reach() {
     assert_eq!(done.out, "purged a version 1 at revision 5\n");
     assert!(done.err.contains("backups, clients that read it, and files"), "{}", done.err);
     assert!(ended(&server, &["diff", "a"], 1).await.out.contains("version 2\n+++"));
+}
+
+#[tokio::test]
+async fn yaml_says_what_json_says_and_colours_are_for_people() {
+    let server = holding().await;
+    says(&server, &["alias", "set", "a", "production", "1"]).await;
+    says(&server, &["delete", "b"]).await;
+    for (arguments, code) in [
+        (&["history", "a"][..], 0),
+        (&["history", "b"], 0),
+        (&["diff", "a", "production"], 1),
+        (&["diff", "a", "--stat"], 1),
+        (&["alias", "list"], 0),
+        (&["namespaces"], 0),
+        (&["compact-history", "--to", "1"], 0),
+        (&["restore", "a", "--version", "2", "--dry-run"], 0),
+        (&["promote", "a", "--from", "production", "--to", "canary", "--dry-run"], 0),
+        (&["purge", "a", "--version", "2", "--dry-run"], 0),
+    ] {
+        let form = async |form: &str| {
+            ended(&server, &[arguments, &["-o", form, "--color", "always"]].concat(), code).await
+        };
+        let (json, yaml) = (form("json").await.out, form("yaml").await.out);
+        let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(yaml_documents(&yaml), lines, "{arguments:?}: {yaml}");
+        assert!(!json.contains('\u{1b}') && !yaml.contains('\u{1b}'), "{arguments:?}");
+    }
+    for people in [&["history", "b"][..], &["alias", "list"], &["namespaces"]] {
+        let coloured = says(&server, &[people, &["--color", "always"]].concat()).await;
+        assert!(coloured.contains('\u{1b}') && !says(&server, people).await.contains('\u{1b}'), "{people:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_whose_outcome_is_unknown_is_done_once() {
+    let server = holding().await;
+    let proxy = Proxy::before(server.address);
+    for arguments in [
+        &["alias", "set", "a", "canary", "1"][..],
+        &["alias", "delete", "a", "canary"],
+        &["purge", "a", "--version", "1", "--yes"],
+    ] {
+        proxy.lose_answers(usize::MAX);
+        let ended = run(beside(proxy.address(), arguments)).await;
+        assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{}", ended.err);
+        let id = ended.err.split("--request-id ").nth(1).unwrap_or_else(|| panic!("{}", ended.err));
+        let id = id.split(' ').next().unwrap();
+        proxy.lose_answers(0);
+        let again = says(&server, &[arguments, &["--request-id", id]].concat()).await;
+        assert!(again.ends_with(" already\n"), "{again}");
+    }
+    assert_eq!(server.registry.head().0, 7);
 }
 
 #[tokio::test]

@@ -194,12 +194,27 @@ impl Sample {
     }
 }
 
+/// A data directory's files, to be laid down again.
+pub struct Image(Vec<(PathBuf, Vec<u8>)>);
+
+impl Image {
+    pub fn copy(&self) -> Copy {
+        let dir = tempfile::tempdir().unwrap();
+        lay_down(&self.0, dir.path());
+        Copy { dir }
+    }
+}
+
 /// A data directory of one test's own.
 pub struct Copy {
     dir: tempfile::TempDir,
 }
 
 impl Copy {
+    pub fn image(&self) -> Image {
+        Image(files(self.dir.path(), self.dir.path()))
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join("data").join(name)
     }
@@ -233,9 +248,18 @@ impl Copy {
     }
 
     pub fn open_with(&self, durability: Durability) -> Result<(Registry, OpenReport), OpenError> {
-        let (done, opened) = mpsc::channel();
-        let mut options = options(self.dir.path());
+        let mut options = self.options();
         options.journal.durability = durability;
+        Self::open_as(options)
+    }
+
+    /// How it is opened.
+    pub fn options(&self) -> Options {
+        options(self.dir.path())
+    }
+
+    pub fn open_as(options: Options) -> Result<(Registry, OpenReport), OpenError> {
+        let (done, opened) = mpsc::channel();
         std::thread::spawn(move || drop(done.send(Registry::open(options))));
         opened.recv_timeout(PATIENCE).expect("opening comes to an end")
     }

@@ -23,6 +23,7 @@ struct Setting {
     segment_bytes: usize,
     checkpoint: usize,
     durability: &'static str,
+    snapshot_after: usize,
 }
 
 impl Setting {
@@ -34,6 +35,7 @@ impl Setting {
         command.arg(dir.join("data"));
         command.args(["--segment-bytes", &self.segment_bytes.to_string()]);
         command.args(["--checkpoint", &self.checkpoint.to_string(), "--durability", self.durability]);
+        command.args(["--snapshot-after", &self.snapshot_after.to_string()]);
         let log = std::fs::File::options().create(true).append(true).open(dir.join("log")).unwrap();
         // Not the project's folder, whose personas would be taken in.
         command
@@ -127,6 +129,7 @@ struct Tally {
     unknown_kept: usize,
     retried: usize,
     files: usize,
+    snapshots: usize,
 }
 
 /// Lives with one data directory for some rounds.
@@ -136,6 +139,8 @@ async fn live(rounds: usize, dice: &mut Dice, tally: &mut Tally) {
         segment_bytes: [8 << 10, 32 << 10, 256 << 10, 64 << 20][dice.below(4)],
         checkpoint: [0, 0, 30][dice.below(3)],
         durability: ["strict", "strict", "relaxed"][dice.below(3)],
+        // At every start, where a journal file is finished.
+        snapshot_after: [0, 0, 256][dice.below(3)],
     };
     let mut process = Process::start(&setting, dir.path());
     let mut book = Book::begin(&mut process.client().await).await;
@@ -185,6 +190,7 @@ async fn live(rounds: usize, dice: &mut Dice, tally: &mut Tally) {
     }
     process.kill();
     tally.files += std::fs::read_dir(dir.path().join("data/journal")).unwrap().count();
+    tally.snapshots += std::fs::read_dir(dir.path().join("data/snapshots")).map_or(0, Iterator::count);
 }
 
 async fn kill(rounds: usize, seed: u64) {
@@ -196,13 +202,13 @@ async fn kill(rounds: usize, seed: u64) {
         println!(
             "{rounds} rounds, {stops_killed} of them in the midst of a stop, and {openings_killed} openings killed:"
         );
-        let Tally { acknowledged, unknown, unknown_kept, retried, files, .. } = &tally;
+        let Tally { acknowledged, unknown, unknown_kept, retried, files, snapshots, .. } = &tally;
         println!(
             "  {acknowledged} writes acknowledged, none lost; {unknown} unknown, {unknown_kept} of them there; \
-             {retried} retried; {files} journal files"
+             {retried} retried; {files} journal files and {snapshots} snapshots"
         );
     }
-    assert!(tally.acknowledged > tally.rounds && tally.files > tally.rounds / 10);
+    assert!(tally.acknowledged > tally.rounds && tally.files > 0 && tally.snapshots > 0);
 }
 
 fn number(variable: &str, otherwise: u64) -> u64 {
@@ -218,7 +224,8 @@ async fn crash_a_killed_at_random_moments_nothing_acknowledged_is_lost() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crash_a_the_checker_finds_a_loss() {
     let dir = tempfile::tempdir().unwrap();
-    let setting = Setting { segment_bytes: 64 << 20, checkpoint: 30, durability: "strict" };
+    let setting =
+        Setting { segment_bytes: 64 << 20, checkpoint: 30, durability: "strict", snapshot_after: 256 };
     let process = Process::start(&setting, dir.path());
     let mut client = process.client().await;
     let mut book = Book::begin(&mut client).await;

@@ -141,6 +141,34 @@ fn stalled_watchers() -> String {
     table
 }
 
+fn compact_store() -> String {
+    let (file, result) = newest("compact-store");
+    let mib = |value: &Value| format!("{:.1}", value.as_f64().unwrap() / f64::from(1 << 20));
+    let mut table = format!(
+        "From `benches/results/{file}`, on {}: {} puts over {} personas, {} MiB of documents.\n\n\
+         | MiB on the disk | all | journal | view | snapshots |\n| --- | --- | --- | --- | --- |\n",
+        result["machine"].as_str().unwrap(),
+        number(&result["puts"]),
+        number(&result["personas"]),
+        mib(&result["document_bytes"])
+    );
+    for (what, key) in [("before", "before"), ("after `persona compact`", "after")] {
+        let part = |part: &str| mib(&result[key][part]);
+        let row = [part("all"), part("journal"), part("view"), part("snapshots")].join(" | ");
+        table.push_str(&format!("| {what} | {row} |\n"));
+    }
+    let seconds = |key: &str| format!("{:.1} s", result[key].as_f64().unwrap());
+    table.push_str(&format!(
+        "\nA backup has {} MiB. `backup` took {}, `restore-store` {}, `check` {}, `compact` {}.\n",
+        mib(&result["backup_bytes"]),
+        seconds("backup_seconds"),
+        seconds("restore_seconds"),
+        seconds("check_seconds"),
+        seconds("compact_seconds")
+    ));
+    table
+}
+
 #[test]
 fn tables_are_made_from_results() {
     let path = root().join("docs/performance.md");
@@ -150,6 +178,7 @@ fn tables_are_made_from_results() {
         ("durable-put", durable_put()),
         ("follow-latency", follow_latency()),
         ("seed-folders", seed_folders()),
+        ("compact-store", compact_store()),
         ("stalled-watchers", stalled_watchers()),
     ] {
         let (begin, end) = (format!("<!-- {bench}: made from benches/results -->\n"), "<!-- end -->");

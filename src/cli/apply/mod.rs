@@ -17,6 +17,7 @@ use self::files::Files;
 use self::plan::{Action, Result as Ended, Step, There};
 use self::run::Deed;
 use super::diff::{document, text};
+use super::exit::unread;
 use super::remote::{Place, Remote, connect};
 use super::table::some;
 use super::{Failure, Outcome, Output};
@@ -72,8 +73,8 @@ pub(crate) struct Args {
 }
 
 const EXAMPLES: &str = "\
-A bad file stops no other unless --atomic is given; the exit code tells (1: refused, or changed meanwhile by
-somebody else).
+A bad file stops no other unless --atomic is given; the exit code tells. Updates and deletions are pinned to what the \
+plan saw: what somebody changes meanwhile is left as it is, and told.
 
 Examples:
   persona apply personas --dry-run
@@ -97,7 +98,8 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
     let message = check(args)?;
     let files = files::find(&args.paths);
     let client = connect(config).await?;
-    let request = pb::ListPersonasRequest { namespace: namespace.to_owned(), ..Default::default() };
+    let request =
+        pb::ListPersonasRequest { namespace: namespace.to_owned(), page_size: 500, ..Default::default() };
     let listed = client.list_all(request).await?;
     let there: There = listed.items.into_iter().map(|persona| (persona.name.clone(), persona)).collect();
     let mut steps = plan::of_files(&files.files, &there);
@@ -117,7 +119,7 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
     tell_unread(&files, out);
     draw(&files, out);
     if args.output == Form::Text {
-        show::plan(&steps, out)?;
+        unread(show::plan(&steps, out))?;
     }
     if let Some(hindrance) = &hindrance {
         out.warning(&format!("nothing is pruned: {hindrance}"));
@@ -131,7 +133,7 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
                 some(faults, "file")
             ),
         );
-        show::json(args.output == Form::Json, &steps, namespace, args.dry_run, out)?;
+        unread(show::json(args.output == Form::Json, &steps, namespace, args.dry_run, out))?;
         return Ok(if files.unread.is_empty() { Outcome::Findings } else { Outcome::Unread });
     }
     if let Some(problem) = run::too_much(&steps).filter(|_| args.atomic) {
@@ -152,7 +154,7 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
     let done = deed.run(&mut steps, &|settled| bar.set_position(settled as u64)).await;
     bar.finish_and_clear();
     show::ends(&steps, out);
-    show::json(args.output == Form::Json, &steps, namespace, args.dry_run, out)?;
+    unread(show::json(args.output == Form::Json, &steps, namespace, args.dry_run, out))?;
     out.say(&show::summary(&steps, &files, args.dry_run));
     done?;
     let is_bad = |step: &Step| {
@@ -243,7 +245,7 @@ fn is_confirmed(names: &[&str], input: &mut dyn BufRead, out: &mut Output) -> Re
 /// A bar on the terminal while batches are sent; nothing in a pipe.
 fn bar(steps: &[Step], out: &Output) -> ProgressBar {
     let writes = steps.iter().filter(|step| step.write.is_some()).count();
-    if !out.has_reader() {
+    if !out.has_reader() || writes == 0 {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("applying {wide_bar} {human_pos} of {human_len}");

@@ -51,7 +51,7 @@ impl Deed<'_> {
                             step.result = Ended::Done { version, revision };
                         }
                     }
-                    Err(error) => match self.settled_alone(&error) {
+                    Err(error) => match settled_alone(&error).filter(|_| !self.atomic) {
                         Some((index, ended)) if index < batch.len() => batch.remove(index).result = ended,
                         _ => return Err(self.failed(error)),
                     },
@@ -74,24 +74,6 @@ impl Deed<'_> {
         self.client.batch(request).await
     }
 
-    /// The operation that a batch was refused for, and how that one ends, where the others can go without it.
-    fn settled_alone(&self, error: &ClientError) -> Option<(usize, Ended)> {
-        let ClientError::Refused(refusal) = error else { return None };
-        let index = refusal.metadata.get("index")?.parse().ok().filter(|_| !self.atomic)?;
-        let message = refusal.message.clone();
-        let ended = match refusal.reason? {
-            ErrorReason::EtagMismatch | ErrorReason::PersonaExists | ErrorReason::PersonaNotFound => {
-                Ended::Lost(message)
-            }
-            ErrorReason::PersonaInvalid
-            | ErrorReason::PersonaTooLarge
-            | ErrorReason::NameInvalid
-            | ErrorReason::ArgumentInvalid => Ended::Refused(message),
-            _ => return None,
-        };
-        Some((index, ended))
-    }
-
     fn failed(&self, error: ClientError) -> Failure {
         let help = match &error {
             error if error.is_undecided() && !self.dry_run => Some(
@@ -106,6 +88,25 @@ impl Deed<'_> {
     }
 }
 
+/// The operation that a batch was refused for, and how that one ends, where the others can go without it.
+fn settled_alone(error: &ClientError) -> Option<(usize, Ended)> {
+    let ClientError::Refused(refusal) = error else { return None };
+    let index = refusal.metadata.get("index")?.parse().ok()?;
+    let message = refusal.message.clone();
+    let ended = match refusal.reason? {
+        ErrorReason::EtagMismatch | ErrorReason::PersonaExists | ErrorReason::PersonaNotFound => {
+            Ended::Lost(message)
+        }
+        // Its rules may be newer than those of this client.
+        ErrorReason::PersonaInvalid
+        | ErrorReason::PersonaTooLarge
+        | ErrorReason::NameInvalid
+        | ErrorReason::ArgumentInvalid => Ended::Refused(message),
+        _ => return None,
+    };
+    Some((index, ended))
+}
+
 /// As many of the first steps as one batch takes.
 fn next<'s>(waiting: &mut VecDeque<&'s mut Step>) -> Vec<&'s mut Step> {
     let (mut batch, mut bytes) = (Vec::new(), 0);
@@ -117,4 +118,37 @@ fn next<'s>(waiting: &mut VecDeque<&'s mut Step>) -> Vec<&'s mut Step> {
         batch.extend(waiting.pop_front());
     }
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Refusal;
+
+    #[test]
+    fn what_one_operation_is_refused_for_is_told_from_what_stops_all() {
+        let error = |reason, index: Option<&str>| {
+            let metadata = index.map(|index| ("index".to_owned(), index.to_owned()));
+            ClientError::Refused(Box::new(Refusal {
+                code: tonic::Code::InvalidArgument,
+                reason: Some(reason),
+                message: "no".to_owned(),
+                metadata: metadata.into_iter().collect(),
+                violations: Vec::new(),
+                retry_delay: None,
+                call_id: None,
+            }))
+        };
+        let no = || "no".to_owned();
+        for (error, settled) in [
+            (error(ErrorReason::EtagMismatch, Some("3")), Some((3, Ended::Lost(no())))),
+            (error(ErrorReason::PersonaExists, Some("0")), Some((0, Ended::Lost(no())))),
+            (error(ErrorReason::PersonaInvalid, Some("1")), Some((1, Ended::Refused(no())))),
+            (error(ErrorReason::PersonaInvalid, None), None),
+            (error(ErrorReason::StoreFull, Some("1")), None),
+            (error(ErrorReason::BatchTooLarge, None), None),
+        ] {
+            assert_eq!(settled_alone(&error), settled, "{error:?}");
+        }
+    }
 }

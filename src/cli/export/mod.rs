@@ -7,6 +7,7 @@ mod write;
 use std::path::{Path, PathBuf};
 
 use self::place::{Places, Wanted};
+use super::exit::unread;
 use super::output::{Paint, printable};
 use super::remote::{Place, Remote, as_of, connect};
 use super::shape::Exported;
@@ -103,7 +104,7 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
         files.push(file(action, persona, path.unwrap_or_default(), reason));
     }
     let skipped = files.iter().filter(|file| file.action == "skip").count();
-    print(&files, args.output, out)?;
+    unread(print(&files, args.output, out))?;
     out.say(&format!(
         "{} of namespace {namespace} at revision {} in {}",
         some(files.len() - skipped, "persona"),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::place::{Places, Wanted};
 use super::{Form, Shown, file, listed, print, version, write};
 use crate::cli::apply::files::{self, File};
+use crate::cli::exit::unread;
 use crate::cli::remote::{Place, Remote, connect};
 use crate::cli::shape::Exported;
 use crate::cli::walk::slashed;
@@ -48,7 +49,7 @@ pub(crate) struct Args {
 }
 
 const EXAMPLES: &str = "\
-A file is replaced or removed only if the registry has its bytes, as some version of its persona. Changes that were
+A file is replaced or removed only if the registry has its bytes, as some version of its persona. Changes that were \
 made here are kept and told, with exit code 1.
 
 Examples:
@@ -86,7 +87,7 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
     for (name, old) in here {
         told.extend(pull.gone(&name, old).await?);
     }
-    print(&told, args.output, out)?;
+    unread(print(&told, args.output, out))?;
     out.say(&summary(&told, namespace, listing.header.revision, args.dry_run));
     Ok(match () {
         () if !found.unread.is_empty() => Outcome::Unread,

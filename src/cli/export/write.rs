@@ -20,8 +20,10 @@ fn put(path: &Path, content: &[u8]) -> io::Result<()> {
     let written = (|| {
         let mut new = fs::File::create(&beside)?;
         new.write_all(content)?;
-        // Or a power cut may leave the new name without its bytes, where there was a file before.
-        new.sync_all()?;
+        if path.exists() {
+            // Or a power cut may leave neither: the new name without its bytes.
+            new.sync_all()?;
+        }
         fs::rename(&beside, path)
     })();
     if written.is_err() {

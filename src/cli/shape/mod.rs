@@ -9,6 +9,7 @@ mod moves;
 mod persona;
 mod refused;
 mod registry;
+mod store;
 mod write;
 
 pub(super) use applied::{Applied, Exported};
@@ -18,4 +19,5 @@ pub(super) use moves::{AliasDeleted, AliasSet, Compacted, Difference, Promoted, 
 pub(super) use persona::{Brief, Whole, moment};
 pub(super) use refused::{Finding, Refused};
 pub(super) use registry::{Folder, Registry};
+pub(super) use store::{Backup, CheckedStore, CompactedStore, Damage, RestoredStore};
 pub(super) use write::{Deleted, Put};

@@ -6,7 +6,7 @@ use std::io::{self, BufReader, BufWriter};
 use std::path::PathBuf;
 
 use super::{End, Header, Reader, SnapshotError, check};
-use crate::domain::Sequence;
+use crate::domain::{Sequence, StoreId};
 use crate::store::dir::{DataDir, DirError, sync_dir};
 
 /// A snapshot under the name that it has while it is written.
@@ -29,6 +29,17 @@ impl SnapshotFile {
     /// A reader of it.
     pub fn read(&self) -> Result<Reader<BufReader<File>>, SnapshotError> {
         Reader::begin(BufReader::with_capacity(BUFFER, File::open(&self.path)?))
+    }
+
+    /// A reader of it, where it is of this history.
+    pub fn read_of(&self, store_id: StoreId) -> Result<Reader<BufReader<File>>, SnapshotError> {
+        let reader = self.read()?;
+        let found = reader.header().store_id;
+        if found == store_id {
+            return Ok(reader);
+        }
+        let problem = format!("it belongs to store {found}, and this one is store {store_id}");
+        Err(SnapshotError::Damaged { offset: 0, problem })
     }
 
     /// Reads it to its end.

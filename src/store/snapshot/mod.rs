@@ -81,3 +81,6 @@ pub enum SnapshotError {
     #[error("it was given up")]
     Cancelled,
 }
+
+#[cfg(test)]
+mod tests;
