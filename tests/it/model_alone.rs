@@ -1,6 +1,8 @@
 //! The registry against the model, one caller: whatever is asked in whatever order, every field of every answer is what
 //! the contract says.
 
+use std::cell::Cell;
+
 use persona_registry::domain::Clock as _;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestError, TestRunner};
@@ -24,7 +26,7 @@ fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Takes the steps; tells the calls that were answered otherwise than by the model.
-async fn check(manner: Manner, steps: &[Step]) -> Result<usize, String> {
+async fn check(manner: Manner, steps: &[Step]) -> Result<(), String> {
     let mut server = server().await;
     let mut model = model(&server);
     let mut memory = Memory::of(&model.store_id);
@@ -50,7 +52,7 @@ async fn check(manner: Manner, steps: &[Step]) -> Result<usize, String> {
         memory.head = if refused { memory.head } else { memory.head.max(model.head) };
     }
     soon(server.stop()).await;
-    Ok(steps.len())
+    Ok(())
 }
 
 /// What is told of a wrong answer: the lines in which it and the right one differ.
@@ -86,18 +88,21 @@ pub fn model(server: &Server) -> Model {
 fn run(cases: u32, most: usize, manner: Manner) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let config = Config { cases, max_shrink_iters: 300, failure_persistence: None, ..Config::default() };
-    let (mut runner, mut taken) = (TestRunner::new(config), 0);
+    let (mut runner, tried, failed) = (TestRunner::new(config), Cell::new(0), Cell::new(false));
     let outcome = runner.run(&steps(most), |steps| {
-        runtime.block_on(check(manner, &steps)).map_err(TestCaseError::fail)?;
-        Ok(())
+        // What comes after a failure only makes it shorter.
+        tried.set(tried.get() + u32::from(!failed.get()));
+        let answered = runtime.block_on(check(manner, &steps));
+        failed.set(failed.get() || answered.is_err());
+        answered.map_err(TestCaseError::fail)
     });
     match outcome {
-        Ok(()) => {}
-        Err(TestError::Fail(why, steps)) => panic!("after {} steps, {steps:?}:\n{why}", steps.len()),
+        Ok(()) => println!("{cases} cases"),
+        Err(TestError::Fail(why, steps)) => {
+            panic!("case {}, shrunk to {} steps, {steps:?}:\n{why}", tried.get(), steps.len())
+        }
         Err(error) => panic!("{error}"),
     }
-    taken += cases;
-    println!("{taken} cases");
 }
 
 /// Few names, so that everything meets.

@@ -178,8 +178,11 @@ pub fn sections(persona: &pb::Persona, paths: &[String]) -> Result<String, Strin
     Ok(String::from_utf8(bytes.collect()).unwrap())
 }
 
+/// Whether a filter takes a version.
+type Takes = fn(&pb::Persona) -> bool;
+
 /// Filters of the runs, and what each takes, said once more without a parser.
-pub const FILTERS: [(&str, fn(&pb::Persona) -> bool); 7] = [
+pub const FILTERS: [(&str, Takes); 7] = [
     ("tools:Write AND model = small OR model = large", |it| {
         it.tools.iter().any(|tool| tool == "Write") && !it.model.is_empty()
     }),

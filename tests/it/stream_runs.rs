@@ -139,7 +139,7 @@ impl Wanderer {
         recorder.groups.clear();
         let changed = |changes: &pb::watch_personas_response::Changes| {
             let changes =
-                changes.changes.iter().filter(|change| change.persona.as_ref().unwrap().digest != "");
+                changes.changes.iter().filter(|change| !change.persona.as_ref().unwrap().digest.is_empty());
             changes.map(|change| change.persona.clone().unwrap()).collect()
         };
         let personas: Vec<pb::Persona> = match event {
