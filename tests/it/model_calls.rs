@@ -97,7 +97,11 @@ impl Memory {
     /// A call by chance.
     pub fn call(&mut self, dice: &mut Dice, manner: &Manner) -> Call {
         if dice.below(1000) < manner.compactions {
-            let revision = self.head - dice.below(12) as i64 + 1;
+            // Close behind the registry, or far enough for versions between to be old and still wanted.
+            let revision = match dice.below(2) {
+                0 => self.head - dice.below(12) as i64 + 1,
+                _ => self.head - dice.below(200) as i64,
+            };
             return Call::Compact(pb::CompactHistoryRequest { revision: revision.max(0) });
         }
         if dice.below(100) < manner.reads {
@@ -256,8 +260,8 @@ impl Memory {
         let (mut min_revision, mut at_revision) = (0, 0);
         match dice.below(12) {
             0 => min_revision = self.head + dice.below(3) as i64 - 1,
-            1..5 => at_revision = self.head + 1 - dice.below(12.min(self.head as usize + 1)) as i64,
-            5 => at_revision = 1 + dice.below(self.head as usize + 1) as i64,
+            1..4 => at_revision = self.head + 1 - dice.below(12.min(self.head as usize + 1)) as i64,
+            4..6 => at_revision = 1 + dice.below(self.head as usize + 1) as i64,
             6 if dice.below(3) == 0 => {
                 return Some(pb::ReadOptions { store_id: "0".repeat(32), min_revision: 1, at_revision: 0 });
             }
@@ -363,12 +367,20 @@ impl Memory {
     /// Goes on with a listing; now and then one that is not the token's.
     fn next_page(&mut self, dice: &mut Dice, page_size: i32) -> Call {
         let (mut call, token) = self.pages.swap_remove(dice.below(self.pages.len()));
-        let is_other = dice.below(12) == 0;
+        let is_other = dice.below(6) == 0;
         match &mut call {
             Call::List(it) => {
                 (it.page_size, it.page_token) = (page_size, token);
-                if is_other {
-                    it.namespace = if it.namespace == "-" { "other".to_owned() } else { "-".to_owned() };
+                match dice.below(4) {
+                    0 if is_other => {
+                        it.namespace = if it.namespace == "-" { "other" } else { "-" }.to_owned()
+                    }
+                    1 if is_other => it.alias = if it.alias.is_empty() { "stable" } else { "" }.to_owned(),
+                    2 if is_other => it.view = if it.view == 2 { 1 } else { 2 },
+                    _ if is_other => {
+                        it.filter = if it.filter.is_empty() { FILTERS[0].0 } else { "" }.to_owned()
+                    }
+                    _ => {}
                 }
             }
             Call::Versions(it) => {

@@ -259,11 +259,11 @@ async fn run(seed: u64, size: &Size, manner: Manner) -> Totals {
 
 /// More commits and fewer reads than where answers are compared.
 const WRITING: Manner =
-    Manner { names: 6, request_ids: 8, reads: 10, purges: true, compactions: 15, filters: true };
+    Manner { names: 6, request_ids: 8, reads: 10, purges: true, compactions: 30, filters: true };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s7_streams_of_every_selection_tell_what_the_history_says() {
-    let size = Size { rounds: 2, callers: 4, calls: 80, watchers: 24 };
+    let size = Size { rounds: 2, callers: 4, calls: 110, watchers: 24 };
     println!("{}", run(some_seed(), &size, WRITING).await);
 }
 
