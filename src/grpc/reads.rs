@@ -186,7 +186,7 @@ impl Personas {
         let page_size = checks.page_size(request.page_size);
         checks.done()?;
         let list = registry::ListNamespaces { page_size, page_token: request.page_token };
-        let page = self.registry.list_namespaces(caller, &list)?;
+        let page = self.registry.list_namespaces(caller, &list).await?;
         let namespace = |(namespace, personas): (crate::domain::Namespace, u64)| Namespace {
             namespace: namespace.to_string(),
             personas: wire::number(personas),

@@ -276,8 +276,8 @@ impl Committer {
                 self.shared.count_purge();
             }
         }
+        self.shared.publish_counts(&mut self.counts, self.last.revision);
         self.shared.head.send_replace(self.last.revision);
-        self.shared.publish_counts(&mut self.counts);
     }
 
     /// Answers what writes nothing, and refuses the rest, rehearsals of it included.

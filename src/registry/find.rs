@@ -36,10 +36,7 @@ pub(super) fn find(store: &Store, get: &Get, at: Revision) -> Result<Result<Pers
     };
     let Some(made) = made else {
         let live = || store.shown_row(&namespace, &name, None, at);
-        let last_version = match get.freshness.at {
-            Some(at) => deleted_by(store, &namespace, &name, at)?,
-            None => last_version,
-        };
+        let last_version = deleted_by(store, &namespace, &name, at)?;
         return Ok(Err(match selector.alias() {
             Some(alias) if live()?.is_some() => {
                 Error::AliasNotFound { alias: alias.clone(), namespace, name }
@@ -61,7 +58,7 @@ pub(super) fn find(store: &Store, get: &Get, at: Revision) -> Result<Result<Pers
 }
 
 /// The last version of a persona that had been deleted by a revision.
-fn deleted_by(
+pub(super) fn deleted_by(
     store: &Store,
     namespace: &Namespace,
     name: &Name,

@@ -3,6 +3,7 @@
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
+use super::find::deleted_by;
 use super::read::{Freshness, freshness_bytes};
 use super::token::{Binding, PlaceToken};
 use super::{Error, Registry};
@@ -124,9 +125,8 @@ impl Registry {
                 Ok(true)
             })?;
             if entries.is_empty() && before.is_none() {
-                let last_version = store.head(namespace, name)?.map(|head| head.last_version);
                 let (namespace, name) = (namespace.clone(), name.clone());
-                return Ok(Err(Error::PersonaNotFound { namespace, name, last_version }));
+                return Ok(Err(Error::PersonaNotFound { namespace, name, last_version: None }));
             }
             let last = entries.last().filter(|_| more).map(|last| match &last.entry {
                 Entry::Version(persona) => persona.revision,
@@ -164,10 +164,9 @@ impl Registry {
             }
             match (&list.namespace, &list.name) {
                 (Some(namespace), Some(name)) if after.is_none() => {
-                    let head = store.head(namespace, name)?;
                     if store.shown_row(namespace, name, None, revision)?.is_none() {
+                        let last_version = deleted_by(store, namespace, name, revision)?;
                         let (namespace, name) = (namespace.clone(), name.clone());
-                        let last_version = head.map(|head| head.last_version);
                         return Ok(Err(Error::PersonaNotFound { namespace, name, last_version }));
                     }
                     page.take(store.aliases_at(namespace, name, revision)?, |_| true);
@@ -196,13 +195,21 @@ impl Registry {
 
     /// Namespaces with a live persona. Their counts are those of the moment at which a page is asked for.
     #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
-    pub fn list_namespaces(&self, _caller: &Caller, list: &ListNamespaces) -> Result<NamespacePage, Error> {
+    pub async fn list_namespaces(
+        &self,
+        _caller: &Caller,
+        list: &ListNamespaces,
+    ) -> Result<NamespacePage, Error> {
         let (store_id, binding) = (self.store_id(), Binding::of(&[b"namespaces"]));
         let token = PlaceToken::parse(&list.page_token, store_id, binding)?;
-        let revision = self.head();
+        // In this order: counts are published just before their revision.
+        let head = self.head();
         let all = self.shared.namespaces();
+        let revision = head.max(all.0);
+        let mut shown = self.shared.head.subscribe();
+        shown.wait_for(|shown| *shown >= revision).await.map_err(|_| Error::Draining)?;
         let after: Option<Namespace> = token.and_then(|token| token.place.parse().ok());
-        let behind = all.range((after.map_or(Unbounded, Excluded), Unbounded));
+        let behind = all.1.range((after.map_or(Unbounded, Excluded), Unbounded));
         let mut behind = behind.map(|(namespace, count)| (namespace.clone(), *count));
         let namespaces: Vec<_> = behind.by_ref().take(list.page_size).collect();
         let last = namespaces.last().filter(|_| behind.next().is_some());

@@ -190,7 +190,7 @@ impl Registry {
         let view = View { number: opened.view.number, store: opened.view.store };
         let shared = Arc::new(Shared::new(options, store_id, last.revision, view));
         let mut counts = opened.counts;
-        shared.publish_counts(&mut counts);
+        shared.publish_counts(&mut counts, last.revision);
         shared.raise_floor(opened.floor);
         shared.raise_pruning(opened.floor);
         if let Some(cause) = read_only {

@@ -142,7 +142,7 @@ impl Committer {
             Ok(at_end)
         });
         self.counts.kept.take(gone);
-        self.shared.publish_counts(&mut self.counts);
+        self.shared.publish_counts(&mut self.counts, self.last.revision);
         walked?;
         while at_end && view.store.prune_log(pass, LOG_AT_ONCE)? == LOG_AT_ONCE {
             at_end = begun.elapsed() < PRUNE_FOR;

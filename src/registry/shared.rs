@@ -43,7 +43,7 @@ pub(super) struct Shared {
     state: Mutex<(WriteState, String)>,
     personas: AtomicU64,
     versions: AtomicU64,
-    namespaces: RwLock<Arc<BTreeMap<Namespace, u64>>>,
+    namespaces: RwLock<Arc<(Revision, BTreeMap<Namespace, u64>)>>,
     floor: AtomicU64,
     pruning: AtomicU64,
     purges: AtomicU64,
@@ -110,24 +110,25 @@ impl Shared {
         (held.0 == WriteState::ReadOnly).then(|| held.1.clone())
     }
 
-    pub(super) fn publish_counts(&self, counts: &mut Counts) {
+    /// Publishes the counts of this revision, before the revision itself.
+    pub(super) fn publish_counts(&self, counts: &mut Counts, revision: Revision) {
         self.personas.store(counts.personas, Ordering::Relaxed);
         self.versions.store(counts.kept.versions, Ordering::Relaxed);
         if std::mem::take(&mut counts.namespaces_changed) {
-            let namespaces = Arc::new(counts.namespaces.clone());
+            let namespaces = Arc::new((revision, counts.namespaces.clone()));
             *self.namespaces.write().unwrap_or_else(PoisonError::into_inner) = namespaces;
         }
     }
 
-    /// Live personas of each namespace that has any.
-    pub(super) fn namespaces(&self) -> Arc<BTreeMap<Namespace, u64>> {
+    /// Live personas of each namespace that has any, and the revision that made them so many.
+    pub(super) fn namespaces(&self) -> Arc<(Revision, BTreeMap<Namespace, u64>)> {
         Arc::clone(&self.namespaces.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Namespaces, personas, versions.
     pub(super) fn counts(&self) -> (u64, u64, u64) {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        (self.namespaces().len() as u64, load(&self.personas), load(&self.versions))
+        (self.namespaces().1.len() as u64, load(&self.personas), load(&self.versions))
     }
 
     /// The oldest revision that can be read as of.

@@ -289,7 +289,7 @@ impl Committer {
         self.pruner = Pruner::new(self.shared.floor());
         let mut old = self.shared.set_view(view.number, view.store);
         self.shared.ring.forget(self.last.revision);
-        self.shared.publish_counts(&mut self.counts);
+        self.shared.publish_counts(&mut self.counts, self.last.revision);
         let patience = Instant::now() + CLOSING;
         while let Err(held) = Arc::try_unwrap(old) {
             if Instant::now() > patience {

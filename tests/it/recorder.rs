@@ -36,6 +36,16 @@ pub struct Group {
     pub changes: Vec<Told>,
 }
 
+/// What came, one after the other, for a check that knows the whole history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// A stream began, in this mode; the revision that it begins after where it has no place of its own.
+    Opened(pb::WatchMode, i64),
+    Snapshot(i64, Map),
+    Group(Group),
+    Progress(i64),
+}
+
 /// What a client knows after the messages so far. It changes by whole groups only, as a client's must.
 #[derive(Debug, Clone, Default)]
 pub struct Recorder {
@@ -47,6 +57,7 @@ pub struct Recorder {
     /// Nothing up to here may come any more.
     pub cursor: i64,
     pub groups: Vec<Group>,
+    pub heard: Vec<Heard>,
     /// The map at each `progress`.
     pub progress: Vec<(i64, Map)>,
     /// Token, cursor and map after each message with a token.
@@ -55,11 +66,20 @@ pub struct Recorder {
     pub is_open: bool,
     pub is_closed: bool,
     every_version: bool,
+    /// Personas are shown as an alias resolves them, and so may be older than the change that tells of them.
+    at_alias: bool,
+    /// What a version said is forgotten once it is purged, and with it whether a filter took it.
+    has_filter: bool,
     snapshot: Option<(i64, Vec<(Key, i64)>)>,
     part: Option<Group>,
 }
 
 impl Recorder {
+    pub fn of(request: &pb::WatchPersonasRequest) -> Self {
+        let (at_alias, has_filter) = (!request.alias.is_empty(), !request.filter.is_empty());
+        Self { at_alias, has_filter, ..Self::default() }
+    }
+
     /// What a client does when its stream broke: it keeps what is complete and forgets the rest.
     pub fn broke(&mut self) {
         (self.is_open, self.is_closed) = (false, false);
@@ -83,6 +103,8 @@ impl Recorder {
             Event::Opened(opened) => {
                 assert!(opened.progress_interval.is_some());
                 self.every_version = opened.mode() == pb::WatchMode::EveryVersion;
+                let revision = opened.header.as_ref().expect("Opened says where it stands").revision;
+                self.heard.push(Heard::Opened(opened.mode(), revision));
             }
             Event::Snapshot(snapshot) => {
                 assert!(!has_token, "half a snapshot is no place to resume from");
@@ -100,6 +122,7 @@ impl Recorder {
                 assert!(has_token && self.snapshot.is_none());
                 assert!(progress.revision >= self.cursor, "a cursor never goes back");
                 self.cursor = progress.revision;
+                self.heard.push(Heard::Progress(self.cursor));
                 self.progress.push((self.cursor, self.map.clone()));
             }
             Event::Closing(closing) => {
@@ -131,6 +154,7 @@ impl Recorder {
         assert_eq!((revision, seen.len() as i64), (synced.revision, synced.count));
         self.map = seen.into_iter().collect();
         (self.whole, self.cursor) = (true, revision);
+        self.heard.push(Heard::Snapshot(revision, self.map.clone()));
     }
 
     #[track_caller]
@@ -148,16 +172,18 @@ impl Recorder {
         for change in &group.changes {
             let Told { kind, key, version, revision } = change;
             assert!(*revision <= group.revision);
-            assert!(!self.every_version || *revision == group.revision, "a commit's own changes only");
+            let is_own = *kind == Type::Left || self.at_alias || *revision == group.revision;
+            assert!(!self.every_version || is_own, "a commit's own changes only");
             let was = match kind {
-                Type::Deleted => self.map.remove(key),
+                Type::Deleted | Type::Left => self.map.remove(key),
                 _ => self.map.insert(key.clone(), *version),
             };
-            if self.whole {
+            if self.whole && !self.has_filter {
                 assert_eq!(was.is_none(), *kind == Type::Created, "{change:?}, was {was:?}");
             }
         }
         self.cursor = group.revision;
+        self.heard.push(Heard::Group(group.clone()));
         self.groups.push(group);
     }
 }
@@ -170,11 +196,11 @@ fn told(change: &pb::PersonaChange) -> Told {
     let persona = change.persona.as_ref().expect("every change has a persona");
     let kind = change.r#type();
     assert_ne!(kind, Type::Unspecified);
-    if kind == Type::Deleted {
+    if matches!(kind, Type::Deleted | Type::Left) {
         let (namespace, name) = key(persona);
         let (version, revision) = (persona.version, persona.revision);
         let bare = pb::Persona { namespace, name, version, revision, ..Default::default() };
-        assert_eq!(*persona, bare, "a deletion tells no more than that");
+        assert_eq!(*persona, bare, "what is gone is told with no more than that");
     }
     Told { kind, key: key(persona), version: persona.version, revision: persona.revision }
 }
@@ -182,14 +208,16 @@ fn told(change: &pb::PersonaChange) -> Told {
 /// A stream and what it told so far.
 pub struct Follower {
     pub recorder: Recorder,
-    request: pb::WatchPersonasRequest,
+    pub request: pb::WatchPersonasRequest,
+    /// The client takes no more than 64 KiB that it does not read.
+    pub narrow: bool,
     stream: Streaming<pb::WatchPersonasResponse>,
 }
 
 impl Follower {
     pub async fn open(server: &Server, request: pb::WatchPersonasRequest) -> Self {
         let stream = soon(server.client().await.watch_personas(request.clone())).await.unwrap();
-        Self { recorder: Recorder::default(), request, stream: stream.into_inner() }
+        Self { recorder: Recorder::of(&request), request, narrow: false, stream: stream.into_inner() }
     }
 
     /// A stream of which the client takes no more than 64 KiB that it does not read.
@@ -198,7 +226,7 @@ impl Follower {
         let endpoint = endpoint.initial_stream_window_size(65_535).initial_connection_window_size(65_535);
         let mut client = PersonaServiceClient::new(endpoint.connect().await.unwrap());
         let stream = soon(client.watch_personas(request.clone())).await.unwrap().into_inner();
-        Self { recorder: Recorder::default(), request, stream }
+        Self { recorder: Recorder::of(&request), request, narrow: true, stream }
     }
 
     /// Opens a stream with a snapshot and reads to its end.
@@ -213,9 +241,9 @@ impl Follower {
     /// A stream that goes on from a place.
     pub async fn at(server: &Server, request: pb::WatchPersonasRequest, place: &(String, i64, Map)) -> Self {
         let (token, cursor, map) = place.clone();
-        let recorder = Recorder { map, whole: true, token, cursor, ..Recorder::default() };
+        let recorder = Recorder { map, whole: true, token, cursor, ..Recorder::of(&request) };
         let stream = server.client().await.watch_personas(resuming(&request, &recorder.token)).await.unwrap();
-        Self { recorder, request, stream: stream.into_inner() }
+        Self { recorder, request, narrow: false, stream: stream.into_inner() }
     }
 
     /// Goes on from the last token, on a connection of its own, and in this mode from now on.
@@ -231,7 +259,10 @@ impl Follower {
             "" => self.request.clone(),
             token => resuming(&self.request, token),
         };
-        let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
+        let mut endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
+        if self.narrow {
+            endpoint = endpoint.initial_stream_window_size(65_535).initial_connection_window_size(65_535);
+        }
         let channel = endpoint.connect().await.map_err(|error| Status::from_error(error.into()))?;
         self.stream = PersonaServiceClient::new(channel).watch_personas(request).await?.into_inner();
         Ok(())

@@ -138,7 +138,7 @@ async fn run(seed: u64, restarts: usize, writes: usize) {
     }
 }
 
-fn some_seed() -> u64 {
+pub fn some_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
