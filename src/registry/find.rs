@@ -23,10 +23,17 @@ pub(super) fn find(store: &Store, get: &Get, at: Revision) -> Result<Result<Pers
                 let Some(last_version) = last_version else {
                     return Ok(Err(Error::PersonaNotFound { namespace, name, last_version }));
                 };
-                let cause = match state {
-                    VersionState::Never => Unreadable::Never,
-                    VersionState::Pruned => Unreadable::Pruned,
-                    VersionState::Kept(_) => Unreadable::Later,
+                let (cause, last_version) = match state {
+                    VersionState::Never => (Unreadable::Never, last_version),
+                    VersionState::Pruned => (Unreadable::Pruned, last_version),
+                    VersionState::Kept(_) if get.freshness.at.is_some() => (Unreadable::Later, last_version),
+                    // It came while this was asked: in what is shown there is none yet.
+                    VersionState::Kept(_) => match newest_by(store, &namespace, &name, at)? {
+                        Some(entry) => (Unreadable::Never, entry.version()),
+                        None => {
+                            return Ok(Err(Error::PersonaNotFound { namespace, name, last_version: None }));
+                        }
+                    },
                 };
                 let version = *version;
                 return Ok(Err(Error::VersionNotFound { namespace, name, version, last_version, cause }));
@@ -64,14 +71,23 @@ pub(super) fn deleted_by(
     name: &Name,
     at: Revision,
 ) -> Result<Option<Version>, StoreError> {
-    let mut last_version = None;
+    let newest = newest_by(store, namespace, name, at)?;
+    Ok(newest.filter(|entry| matches!(entry, Entry::Deletion(_))).map(|entry| entry.version()))
+}
+
+/// What had last happened to a persona by a revision.
+fn newest_by(
+    store: &Store,
+    namespace: &Namespace,
+    name: &Name,
+    at: Revision,
+) -> Result<Option<Entry>, StoreError> {
+    let mut newest = None;
     store.history(namespace, name, at.next(), |entry| {
-        if let Entry::Deletion(tombstone) = entry {
-            last_version = Some(tombstone.last_version);
-        }
+        newest = Some(entry);
         Ok(false)
     })?;
-    Ok(last_version)
+    Ok(newest)
 }
 
 fn purged(persona: Persona, last_version: Option<Version>) -> Error {

@@ -35,6 +35,17 @@ pub enum Entry {
     Deletion(Tombstone),
 }
 
+impl Entry {
+    /// The version, or the last one before the deletion.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        match self {
+            Self::Version(persona) => persona.version,
+            Self::Deletion(tombstone) => tombstone.last_version,
+        }
+    }
+}
+
 impl Store {
     /// How a version number stands.
     pub fn version(

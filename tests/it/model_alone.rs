@@ -87,7 +87,12 @@ pub fn model(server: &Server) -> Model {
 
 fn run(cases: u32, most: usize, manner: Manner) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let config = Config { cases, max_shrink_iters: 300, failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases,
+        max_shrink_iters: Config::default().max_shrink_iters.min(300),
+        failure_persistence: None,
+        ..Config::default()
+    };
     let (mut runner, tried, failed) = (TestRunner::new(config), Cell::new(0), Cell::new(false));
     let outcome = runner.run(&steps(most), |steps| {
         // What comes after a failure only makes it shorter.

@@ -273,7 +273,7 @@ async fn model_many_callers_at_once_are_answered_in_an_order_of_revisions() {
 #[ignore = "takes minutes"]
 async fn model_many_callers_at_length() {
     let mut taken = 0;
-    for _ in 0..60 {
+    for _ in 0..20 {
         for names in [1, 3, 8] {
             taken += run(some_seed(), 3, (8, 150), Manner { names, ..MANNER }).await;
         }

@@ -101,6 +101,10 @@ impl Wanderer {
                     _ = order.wait_for(|now| *now >= until) => {}
                     _ = target.wait_for(Option::is_some) => {}
                 }
+                // What came meanwhile waits in buffers; whoever comes back by its token is told the difference.
+                if self.dice.below(3) > 0 && self.come_back(address).await.is_err() {
+                    return self;
+                }
             }
         }
     }
