@@ -6,6 +6,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
     clippy::indexing_slicing,
     missing_docs,
     unreachable_pub,
@@ -19,7 +20,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use common::{Failure, document, rounded, serve, write};
+use common::{Failure, rounded, serve, write};
 use persona_registry::wire::pb;
 use persona_registry::wire::pb::persona_service_client::PersonaServiceClient;
 use serde_json::{Value, json};
@@ -30,6 +31,32 @@ const PERSONAS: usize = 2_000;
 const SIZE: usize = 4096;
 /// Puts in flight.
 const WRITERS: usize = 32;
+
+/// Lines of the personas that come along: text that packs as people's text does.
+fn lines() -> Result<Vec<String>, Failure> {
+    let mut lines = Vec::new();
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("personas"))? {
+        let text = fs::read_to_string(entry?.path())?;
+        let body = text.lines().filter(|line| line.len() > 40 && !line.contains(['#', ':', '`', '[']));
+        lines.extend(body.map(ToOwned::to_owned));
+    }
+    lines.sort();
+    Ok(lines)
+}
+
+/// A document of such lines, no two alike.
+fn document(name: &str, number: usize, lines: &[String]) -> Vec<u8> {
+    let mut text = format!(
+        "---\nname: {name}\ndescription: Use when measuring stores.\n---\n# {name}\n\nText {number}.\n\n"
+    );
+    let mut state = number as u64;
+    while text.len() < SIZE {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        text.push_str(&lines[(state >> 33) as usize % lines.len()]);
+        text.push('\n');
+    }
+    text.into_bytes()
+}
 
 /// Bytes that a file or directory takes on the disk; none where it is not.
 fn size(path: &Path) -> u64 {
@@ -55,13 +82,15 @@ fn parts(data: &Path) -> Result<Value, Failure> {
 
 /// Puts of new versions, persona by persona in turn; seconds and bytes of documents.
 async fn put(address: &str) -> Result<(f64, usize), Failure> {
+    let lines = std::sync::Arc::new(lines()?);
     let (begun, mut writers) = (Instant::now(), tokio::task::JoinSet::new());
     for writer in 0..WRITERS {
         let mut client = PersonaServiceClient::connect(format!("http://{address}")).await?;
+        let lines = std::sync::Arc::clone(&lines);
         writers.spawn(async move {
             let mut bytes = 0;
             for number in (writer..PUTS).step_by(WRITERS) {
-                let content = document(&format!("persona-{}", number % PERSONAS), number, SIZE);
+                let content = document(&format!("persona-{}", number % PERSONAS), number, &lines);
                 bytes += content.len();
                 let request = pb::PutPersonaRequest { content: content.into(), ..Default::default() };
                 client.put_persona(request).await?;

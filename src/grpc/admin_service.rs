@@ -212,5 +212,7 @@ fn limits(watch_streams: u64) -> Limits {
         batch_bytes: number(limits::BATCH_BYTES),
         history_age: prost_types::Duration::try_from(limits::HISTORY_AGE).ok(),
         sections: number(limits::SECTIONS),
+        filter_restrictions: number(limits::FILTER_RESTRICTIONS),
+        filter_depth: number(limits::FILTER_DEPTH),
     }
 }

@@ -62,12 +62,14 @@ impl Registry {
         let (registry, handle) = (self.clone(), Handle::current());
         tokio::task::spawn_blocking(move || {
             let running = Arc::clone(&dump.running);
-            let pipe = Pipe { chunk: Vec::new(), sender: sender.clone(), running, handle: handle.clone() };
+            let pipe = Pipe::new(sender.clone(), Arc::clone(&running), handle.clone());
             let written = dump.write(pipe, &registry.commands.downgrade());
             let Err(error) = written else { return };
+            // Whatever it failed by then, it was no longer wanted.
+            let error = if running.is_cancelled() { SnapshotError::Cancelled } else { error };
             let number = dump.view.number;
-            // A view that is to be made anew must not be held.
-            drop(dump);
+            // A view that is to be made anew must not be held, nor the place for another snapshot.
+            drop((dump, running));
             if let SnapshotError::Store(error) = &error {
                 handle.block_on(registry.heal(number, error));
             }
@@ -96,6 +98,10 @@ struct Pipe {
 }
 
 impl Pipe {
+    fn new(sender: mpsc::Sender<Result<Bytes, Error>>, running: Arc<Running>, handle: Handle) -> Self {
+        Self { chunk: Vec::new(), sender, running, handle }
+    }
+
     fn send(&mut self) -> io::Result<()> {
         let chunk = Bytes::from(std::mem::take(&mut self.chunk));
         let sent = self.handle.block_on(async {

@@ -61,6 +61,8 @@ async fn limits_are_told_by_the_status() {
         batch_bytes: 640 * 1024,
         history_age: Some(prost_types::Duration { seconds: 30 * 24 * 60 * 60, nanos: 0 }),
         sections: 64,
+        filter_restrictions: 128,
+        filter_depth: 32,
     };
     assert_eq!(status.limits, Some(told));
     assert_eq!(limits::WATCH_STREAMS, 20_000);

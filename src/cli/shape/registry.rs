@@ -128,6 +128,8 @@ fn limits(limits: pb::get_status_response::Limits) -> BTreeMap<&'static str, i64
         ("batch_operations", limits.batch_operations),
         ("batch_bytes", limits.batch_bytes),
         ("sections", limits.sections),
+        ("filter_restrictions", limits.filter_restrictions),
+        ("filter_depth", limits.filter_depth),
     ]);
     if let Some(window) = limits.idempotency_window {
         all.insert("idempotency_window_seconds", window.seconds);
