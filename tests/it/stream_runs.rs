@@ -270,7 +270,7 @@ async fn s7_streams_of_every_selection_tell_what_the_history_says() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes"]
 async fn s7_streams_of_every_selection_at_length() {
-    let size = Size { rounds: 4, callers: 8, calls: 700, watchers: 200 };
+    let size = Size { rounds: 4, callers: 8, calls: 1200, watchers: 200 };
     let totals = run(some_seed(), &size, Manner { names: 8, ..WRITING }).await;
     println!("{totals}");
     assert!(totals.commits >= 10_000 && totals.watchers >= 200 && totals.compacted > 0, "{totals}");
