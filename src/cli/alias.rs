@@ -182,12 +182,8 @@ pub(crate) async fn set(args: &Set, config: &Config, out: &mut Output) -> Result
         request_id: writing.request_id.clone(),
         validate_only: writing.dry_run,
     };
-    let response = match client.set_alias(request).await {
-        Ok(response) => response,
-        Err(error) => {
-            return Err(writing.failed(error, &client, config.namespace.as_str(), args.name.as_str()).await);
-        }
-    };
+    let answer = client.set_alias(request).await;
+    let response = writing.told(answer, &client, config, &args.name).await?;
     match args.output {
         Form::Text => out.line(&told(&response, writing.dry_run))?,
         Form::Json => out.json(&shape::AliasSet::new(&response, writing.dry_run))?,
@@ -227,12 +223,8 @@ pub(crate) async fn delete(args: &Delete, config: &Config, out: &mut Output) -> 
         request_id: writing.request_id.clone(),
         validate_only: writing.dry_run,
     };
-    let response = match client.delete_alias(request).await {
-        Ok(response) => response,
-        Err(error) => {
-            return Err(writing.failed(error, &client, config.namespace.as_str(), args.name.as_str()).await);
-        }
-    };
+    let answer = client.delete_alias(request).await;
+    let response = writing.told(answer, &client, config, &args.name).await?;
     match args.output {
         Form::Text => out.line(&gone(&response, writing.dry_run))?,
         Form::Json => out.json(&shape::AliasDeleted::new(&response, writing.dry_run))?,

@@ -1,4 +1,4 @@
-//! `persona compact`: a data directory as small as it gets, while no registry runs on it.
+//! `persona compact`: gives back what journal and old history take in a data directory, while no registry runs on it.
 
 use indicatif::HumanBytes;
 

@@ -1,7 +1,7 @@
 //! `persona delete`: the persona goes, its versions stay readable by number.
 
 use super::form::Form;
-use super::remote::{Place, Remote, connect, explained, request_id, unsettled};
+use super::remote::{Place, Remote, Writing, connect};
 use super::{Failure, Outcome, Output, shape};
 use crate::config::Config;
 use crate::document::named;
@@ -23,17 +23,8 @@ pub(crate) struct Args {
     #[arg(long)]
     etag: Option<Etag>,
 
-    /// Why it goes
-    #[arg(short, long, default_value = "", hide_default_value = true)]
-    message: String,
-
-    /// Idempotency key: repeated within 24 hours it answers the first outcome [default: a new one]
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    request_id: String,
-
-    /// Say what would happen and change nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    writing: Writing,
 
     /// What to print
     #[arg(short, long, value_enum, default_value = "text")]
@@ -51,27 +42,21 @@ Examples:
 
 pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
     let client = connect(config).await?;
+    let writing = args.writing.settled();
     let request = pb::DeletePersonaRequest {
         namespace: config.namespace.to_string(),
         name: args.name.to_string(),
         etag: args.etag.map(|etag| etag.to_string()).unwrap_or_default(),
-        message: args.message.clone(),
-        request_id: request_id(&args.request_id),
-        validate_only: args.dry_run,
+        message: writing.message.clone(),
+        request_id: writing.request_id.clone(),
+        validate_only: writing.dry_run,
     };
-    let response = match client.delete(request.clone()).await {
-        Ok(response) => response,
-        Err(error) if error.is_undecided() && !args.dry_run => {
-            return Err(unsettled(error, &request.request_id));
-        }
-        Err(error) => {
-            return Err(explained(error, &client, config.namespace.as_str(), args.name.as_str()).await);
-        }
-    };
+    let answer = client.delete(request).await;
+    let response = writing.told(answer, &client, config, &args.name).await?;
     match args.output {
-        Form::Text => out.line(&told(&response, args.dry_run))?,
-        Form::Json => out.json(&shape::Deleted::new(&response, args.dry_run))?,
-        Form::Yaml => out.yaml(&shape::Deleted::new(&response, args.dry_run))?,
+        Form::Text => out.line(&told(&response, writing.dry_run))?,
+        Form::Json => out.json(&shape::Deleted::new(&response, writing.dry_run))?,
+        Form::Yaml => out.yaml(&shape::Deleted::new(&response, writing.dry_run))?,
     }
     Ok(Outcome::Done)
 }

@@ -3,7 +3,7 @@
 use super::form::Form;
 use super::remote::{Place, Remote, connect, explained};
 use super::{Failure, Outcome, Output, alias, shape};
-use crate::client::{Client, ClientError, Listing};
+use crate::client::{Client, Listing};
 use crate::config::Config;
 use crate::diagnostic::did_you_mean;
 use crate::document::named;
@@ -73,7 +73,7 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
     let response = match client.set_alias(request).await {
         Ok(response) => response,
         // What happened shows, so that no id is needed to repeat it.
-        Err(error) if error.is_undecided() => {
+        Err(error) if error.is_undecided() && !args.dry_run => {
             let help = format!(
                 "it may have happened; `persona alias list {name}` tells, and the same command again is safe"
             );
@@ -119,8 +119,7 @@ async fn shown(
             }),
             ..Default::default()
         };
-        let newest = client.get(newest).await?.ok_or(ClientError::Incomplete("the persona"))?;
-        return Ok(newest.version);
+        return Ok(client.read(newest).await?.version);
     }
     named_by(aliases, &args.from).ok_or_else(|| {
         let words = aliases.items.iter().map(|one| one.alias.as_str());

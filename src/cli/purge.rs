@@ -63,12 +63,8 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
         request_id: writing.request_id.clone(),
         validate_only: writing.dry_run,
     };
-    let response = match client.purge(request).await {
-        Ok(response) => response,
-        Err(error) => {
-            return Err(writing.failed(error, &client, config.namespace.as_str(), args.name.as_str()).await);
-        }
-    };
+    let answer = client.purge(request).await;
+    let response = writing.told(answer, &client, config, &args.name).await?;
     match args.output {
         Form::Text => out.line(&told(&response, writing.dry_run))?,
         Form::Json => out.json(&shape::Purged::new(&response, writing.dry_run))?,

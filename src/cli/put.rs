@@ -1,7 +1,7 @@
 //! `persona put`: stores a document, and shows all that is wrong with one that is refused.
 
 use super::form::Form;
-use super::remote::{Place, Remote, Source, connect, request_id, unsettled};
+use super::remote::{Place, Remote, Source, Writing, connect, unsettled};
 use super::{Failure, Outcome, Output, report, shape, walk};
 use crate::client::{Client, ClientError, words};
 use crate::config::Config;
@@ -40,17 +40,8 @@ pub(crate) struct Args {
     #[arg(long)]
     create_only: bool,
 
-    /// What this change is about
-    #[arg(short, long, default_value = "", hide_default_value = true)]
-    message: String,
-
-    /// Idempotency key: repeated within 24 hours it answers the first outcome [default: a new one]
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    request_id: String,
-
-    /// Say what would happen and change nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    writing: Writing,
 
     /// What to print
     #[arg(short, long, value_enum, default_value = "text")]
@@ -75,6 +66,7 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
     };
     let hints = Hints::of(args, &content, &path);
     let client = connect(config).await?;
+    let writing = args.writing.settled();
     let request = pb::PutPersonaRequest {
         namespace: config.namespace.to_string(),
         name: hints.name.map(|name| name.to_string()).unwrap_or_default(),
@@ -83,23 +75,23 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
         profile: words::profile_to_wire(args.profile).into(),
         etag: args.etag.map(|etag| etag.to_string()).unwrap_or_default(),
         create_only: args.create_only,
-        message: args.message.clone(),
-        request_id: request_id(&args.request_id),
-        validate_only: args.dry_run,
+        message: writing.message.clone(),
+        request_id: writing.request_id.clone(),
+        validate_only: writing.dry_run,
     };
     let shown = report::shown(&path);
     let response = match client.put(request.clone()).await {
         Ok(response) => response,
-        Err(error) if error.is_undecided() && !args.dry_run => {
-            return Err(unsettled(error, &request.request_id));
+        Err(error) if error.is_undecided() && !writing.dry_run => {
+            return Err(unsettled(error, &writing.request_id));
         }
         Err(error) => return Err(refused(error, &client, &request, &path, out).await.into()),
     };
     report::show(shown, &content, &response.diagnostics, out);
     match args.output {
-        Form::Text => out.line(&told(&response, args.dry_run))?,
-        Form::Json => out.json(&shape::Put::new(&response, args.dry_run))?,
-        Form::Yaml => out.yaml(&shape::Put::new(&response, args.dry_run))?,
+        Form::Text => out.line(&told(&response, writing.dry_run))?,
+        Form::Json => out.json(&shape::Put::new(&response, writing.dry_run))?,
+        Form::Yaml => out.yaml(&shape::Put::new(&response, writing.dry_run))?,
     }
     Ok(Outcome::Done)
 }

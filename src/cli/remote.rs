@@ -8,7 +8,7 @@ use super::flags::{Calling, Flags, Given, InAny, InOne};
 use crate::client::{Client, ClientError, new_request_id};
 use crate::config::Config;
 use crate::diagnostic::did_you_mean;
-use crate::domain::Namespace;
+use crate::domain::{Name, Namespace};
 use crate::wire::pb;
 use crate::wire::pb::ErrorReason;
 
@@ -111,17 +111,18 @@ impl Writing {
         Self { request_id: request_id(&self.request_id), ..self.clone() }
     }
 
-    /// The failure of a write to a persona.
-    pub(super) async fn failed(
+    /// What became of a write to a persona; its failure says what to do.
+    pub(super) async fn told<A>(
         &self,
-        error: ClientError,
+        answer: Result<A, ClientError>,
         client: &Client,
-        namespace: &str,
-        name: &str,
-    ) -> Failure {
-        match error.is_undecided() && !self.dry_run {
-            true => unsettled(error, &self.request_id),
-            false => explained(error, client, namespace, name).await,
+        config: &Config,
+        name: &Name,
+    ) -> Result<A, Failure> {
+        match answer {
+            Ok(answer) => Ok(answer),
+            Err(error) if error.is_undecided() && !self.dry_run => Err(unsettled(error, &self.request_id)),
+            Err(error) => Err(explained(error, client, config.namespace.as_str(), name.as_str()).await),
         }
     }
 }
@@ -190,11 +191,8 @@ pub(super) async fn explained(error: ClientError, client: &Client, namespace: &s
 
 /// Namespaces with a persona, in order; none where they cannot be told.
 pub(super) async fn namespaces(client: &Client) -> Vec<String> {
-    let personas = client.list("-").await.unwrap_or_default();
-    let mut namespaces: Vec<_> = personas.into_iter().map(|persona| persona.namespace).collect();
-    namespaces.sort();
-    namespaces.dedup();
-    namespaces
+    let namespaces = client.namespaces().await.unwrap_or_default();
+    namespaces.into_iter().map(|one| one.namespace).collect()
 }
 
 /// What to do about a namespace without personas, where these have some.

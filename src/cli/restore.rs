@@ -4,7 +4,6 @@ use super::form::Form;
 use super::put::refused;
 use super::remote::{Place, Remote, Writing, connect, explained, unsettled};
 use super::{Failure, Outcome, Output, report, shape};
-use crate::client::ClientError;
 use crate::config::Config;
 use crate::document::named;
 use crate::domain::Name;
@@ -53,8 +52,8 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
         selector: Some(pb::get_persona_request::Selector::Version(args.number)),
         ..Default::default()
     };
-    let old = match client.get(get).await {
-        Ok(persona) => persona.ok_or(ClientError::Incomplete("the persona"))?,
+    let old = match client.read(get).await {
+        Ok(persona) => persona,
         Err(error) => return Err(explained(error, &client, namespace, name).await),
     };
     let message = match writing.message.as_str() {

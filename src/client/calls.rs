@@ -5,11 +5,8 @@ use std::time::Duration;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Backoff, Client, ClientError, Listing};
+use super::{Backoff, Client, ClientError};
 use crate::wire::pb;
-
-/// Files asked for at once.
-const REFUSED_PAGE: i32 = 500;
 
 impl Client {
     /// One persona; none when it is still the one that `if_none_match` names.
@@ -18,12 +15,19 @@ impl Client {
     /// What the registry refuses, or that it cannot be reached.
     pub async fn get(&self, request: pb::GetPersonaRequest) -> Result<Option<pb::Persona>, ClientError> {
         held(
-            self.retried(request, |request| {
-                let mut client = self.personas.clone();
-                async move { client.get_persona(request).await }
+            self.retried(&self.personas, request, |mut personas, request| async move {
+                personas.get_persona(request).await
             })
             .await?,
         )
+    }
+
+    /// One persona, which the request has no etag of.
+    ///
+    /// # Errors
+    /// What the registry refuses, or that it cannot be reached.
+    pub async fn read(&self, request: pb::GetPersonaRequest) -> Result<pb::Persona, ClientError> {
+        self.get(request).await?.ok_or(ClientError::Incomplete("the persona"))
     }
 
     /// One page of personas.
@@ -34,39 +38,10 @@ impl Client {
         &self,
         request: pb::ListPersonasRequest,
     ) -> Result<pb::ListPersonasResponse, ClientError> {
-        self.retried(request, |request| {
-            let mut client = self.personas.clone();
-            async move { client.list_personas(request).await }
+        self.retried(&self.personas, request, |mut personas, request| async move {
+            personas.list_personas(request).await
         })
         .await
-    }
-
-    /// All personas of a namespace (`-`: of every one) without their documents, at one revision.
-    ///
-    /// # Errors
-    /// What the registry refuses, or that it cannot be reached.
-    pub async fn list(&self, namespace: &str) -> Result<Vec<pb::Persona>, ClientError> {
-        let namespace = namespace.to_owned();
-        Ok(self.list_all(pb::ListPersonasRequest { namespace, ..Default::default() }).await?.items)
-    }
-
-    /// All that a request lists, from the first page on, at one revision.
-    ///
-    /// # Errors
-    /// What the registry refuses, or that it cannot be reached.
-    pub async fn list_all(
-        &self,
-        mut request: pb::ListPersonasRequest,
-    ) -> Result<Listing<pb::Persona>, ClientError> {
-        let mut items = Vec::new();
-        loop {
-            let page = self.list_page(request.clone()).await?;
-            items.extend(page.personas);
-            if page.next_page_token.is_empty() {
-                return Ok(Listing { header: page.header.unwrap_or_default(), items });
-            }
-            request.page_token = page.next_page_token;
-        }
     }
 
     /// Judges a document without storing it.
@@ -77,9 +52,8 @@ impl Client {
         &self,
         request: pb::ValidatePersonaRequest,
     ) -> Result<pb::ValidatePersonaResponse, ClientError> {
-        self.retried(request, |request| {
-            let mut client = self.personas.clone();
-            async move { client.validate_persona(request).await }
+        self.retried(&self.personas, request, |mut personas, request| async move {
+            personas.validate_persona(request).await
         })
         .await
     }
@@ -93,9 +67,8 @@ impl Client {
         mut request: pb::PutPersonaRequest,
     ) -> Result<pb::PutPersonaResponse, ClientError> {
         fill(&mut request.request_id);
-        self.retried(request, |request| {
-            let mut client = self.personas.clone();
-            async move { client.put_persona(request).await }
+        self.retried(&self.personas, request, |mut personas, request| async move {
+            personas.put_persona(request).await
         })
         .await
     }
@@ -109,41 +82,10 @@ impl Client {
         mut request: pb::DeletePersonaRequest,
     ) -> Result<pb::DeletePersonaResponse, ClientError> {
         fill(&mut request.request_id);
-        self.retried(request, |request| {
-            let mut client = self.personas.clone();
-            async move { client.delete_persona(request).await }
+        self.retried(&self.personas, request, |mut personas, request| async move {
+            personas.delete_persona(request).await
         })
         .await
-    }
-
-    /// The files that the registry's folders refused, of a namespace (`-`: of every one), and how many there are with
-    /// those that are not listed.
-    ///
-    /// # Errors
-    /// What the registry refuses, or that it cannot be reached.
-    pub async fn refused_sources(
-        &self,
-        namespace: &str,
-    ) -> Result<(Vec<pb::RefusedSource>, i64), ClientError> {
-        let mut all = Vec::new();
-        let mut request = pb::ListRefusedSourcesRequest {
-            namespace: namespace.to_owned(),
-            page_size: REFUSED_PAGE,
-            ..Default::default()
-        };
-        loop {
-            let page = self
-                .retried(request.clone(), |request| {
-                    let mut client = self.admin.clone();
-                    async move { client.list_refused_sources(request).await }
-                })
-                .await?;
-            all.extend(page.refused_sources);
-            if page.next_page_token.is_empty() {
-                return Ok((all, page.total_size));
-            }
-            request.page_token = page.next_page_token;
-        }
     }
 
     /// How the registry stands.
@@ -151,19 +93,19 @@ impl Client {
     /// # Errors
     /// What the registry refuses, or that it cannot be reached.
     pub async fn status(&self) -> Result<pb::GetStatusResponse, ClientError> {
-        self.retried(pb::GetStatusRequest {}, |request| {
-            let mut client = self.admin.clone();
-            async move { client.get_status(request).await }
+        self.retried(&self.admin, pb::GetStatusRequest {}, |mut admin, request| async move {
+            admin.get_status(request).await
         })
         .await
     }
 
     /// Sends a request until it is decided or the attempts are used up; the last answer counts.
-    pub(super) async fn retried<Q: Clone, A, F>(
+    pub(super) async fn retried<C: Clone, Q: Clone, A, F>(
         &self,
+        service: &C,
         request: Q,
         // Not `impl AsyncFn`: what that answers cannot be said to be Send, and then no call could be spawned.
-        call: impl Fn(Request<Q>) -> F,
+        call: impl Fn(C, Request<Q>) -> F,
     ) -> Result<A, ClientError>
     where
         F: Future<Output = Result<Response<A>, Status>>,
@@ -173,7 +115,7 @@ impl Client {
         loop {
             let mut attempt = Request::new(request.clone());
             attempt.set_timeout(self.options.call_timeout);
-            let error = match call(attempt).await {
+            let error = match call(service.clone(), attempt).await {
                 Ok(response) => return Ok(response.into_inner()),
                 Err(status) => ClientError::from(status),
             };

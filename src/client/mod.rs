@@ -8,7 +8,7 @@ mod backup;
 mod calls;
 mod error;
 mod findings;
-mod history;
+mod listings;
 mod moves;
 mod watch;
 pub mod words;
@@ -24,7 +24,7 @@ pub use backup::Backup;
 pub use calls::new_request_id;
 pub use error::{CALL_ID_HEADER, ClientError, Refusal, Violation};
 pub use findings::{finding_from_wire, severity};
-pub use history::Listing;
+pub use listings::Listing;
 pub use watch::{Selection, Start, Step, Watch};
 
 use crate::wire::pb::admin_service_client::AdminServiceClient;

@@ -14,9 +14,8 @@ impl Client {
         mut request: pb::SetPersonaAliasRequest,
     ) -> Result<pb::SetPersonaAliasResponse, ClientError> {
         fill(&mut request.request_id);
-        self.retried(request, |request| {
-            let mut client = self.personas.clone();
-            async move { client.set_persona_alias(request).await }
+        self.retried(&self.personas, request, |mut personas, request| async move {
+            personas.set_persona_alias(request).await
         })
         .await
     }
@@ -30,9 +29,8 @@ impl Client {
         mut request: pb::DeletePersonaAliasRequest,
     ) -> Result<pb::DeletePersonaAliasResponse, ClientError> {
         fill(&mut request.request_id);
-        self.retried(request, |request| {
-            let mut client = self.personas.clone();
-            async move { client.delete_persona_alias(request).await }
+        self.retried(&self.personas, request, |mut personas, request| async move {
+            personas.delete_persona_alias(request).await
         })
         .await
     }
@@ -47,9 +45,8 @@ impl Client {
         mut request: pb::BatchWritePersonasRequest,
     ) -> Result<pb::BatchWritePersonasResponse, ClientError> {
         fill(&mut request.request_id);
-        self.retried(request, |request| {
-            let mut client = self.personas.clone();
-            async move { client.batch_write_personas(request).await }
+        self.retried(&self.personas, request, |mut personas, request| async move {
+            personas.batch_write_personas(request).await
         })
         .await
     }
@@ -63,9 +60,8 @@ impl Client {
         mut request: pb::PurgePersonaVersionRequest,
     ) -> Result<pb::PurgePersonaVersionResponse, ClientError> {
         fill(&mut request.request_id);
-        self.retried(request, |request| {
-            let mut client = self.personas.clone();
-            async move { client.purge_persona_version(request).await }
+        self.retried(&self.personas, request, |mut personas, request| async move {
+            personas.purge_persona_version(request).await
         })
         .await
     }
@@ -75,9 +71,9 @@ impl Client {
     /// # Errors
     /// What the registry refuses, or that it cannot be reached.
     pub async fn compact_history(&self, revision: i64) -> Result<pb::CompactHistoryResponse, ClientError> {
-        self.retried(pb::CompactHistoryRequest { revision }, |request| {
-            let mut client = self.admin.clone();
-            async move { client.compact_history(request).await }
+        let request = pb::CompactHistoryRequest { revision };
+        self.retried(&self.admin, request, |mut admin, request| async move {
+            admin.compact_history(request).await
         })
         .await
     }

@@ -15,20 +15,16 @@ impl Personas {
     ) -> Result<pb::PutPersonaResponse, Error> {
         let mut checks = Checks::default();
         let namespace = checks.namespace(&request.namespace);
-        let name = checks.optional_name(&request.name);
-        let dialect = checks.dialect(request.dialect);
-        let profile = checks.profile(request.profile);
-        let etag = checks.etag("etag", &request.etag);
+        let content = request.content;
+        let (dialect, profile) = (request.dialect, request.profile);
+        let document = document(&mut checks, content.clone(), &request.name, dialect, profile);
+        let etag = precondition(&mut checks, &request.etag, request.create_only);
         let message = checks.message(request.message);
         let request_id = checks.request_id(request.request_id);
-        if etag.is_some() && request.create_only {
-            checks.fail("create_only", "cannot be met together with an etag; give one of them");
-        }
         checks.done()?;
-        let content = request.content;
         let put = registry::Put {
             namespace,
-            document: registry::Validate { content: content.clone(), path: None, dialect, profile, name },
+            document,
             etag,
             create_only: request.create_only,
             message,
@@ -214,6 +210,32 @@ fn etag_of(outcome: &WriteOutcome) -> String {
     outcome.digest.map(|digest| Etag::new(outcome.version, &digest).to_string()).unwrap_or_default()
 }
 
+/// The document of a put, alone or in a batch.
+fn document(
+    checks: &mut Checks,
+    content: bytes::Bytes,
+    name: &str,
+    dialect: i32,
+    profile: i32,
+) -> registry::Validate {
+    registry::Validate {
+        content,
+        path: None,
+        dialect: checks.dialect(dialect),
+        profile: checks.profile(profile),
+        name: checks.optional_name(name),
+    }
+}
+
+/// What must be so for a put to happen: one thing at most.
+fn precondition(checks: &mut Checks, etag: &str, create_only: bool) -> Option<Etag> {
+    let etag = checks.etag("etag", etag);
+    if etag.is_some() && create_only {
+        checks.fail("create_only", "cannot be met together with an etag; give one of them");
+    }
+    etag
+}
+
 fn content(operation: &Operation) -> bytes::Bytes {
     match &operation.kind {
         Some(Kind::Put(put)) => put.content.clone(),
@@ -229,15 +251,8 @@ fn operation(namespace: &Namespace, operation: Operation) -> Result<BatchOperati
             None
         }
         Some(Kind::Put(put)) => {
-            let name = checks.optional_name(&put.name);
-            let dialect = checks.dialect(put.dialect);
-            let profile = checks.profile(put.profile);
-            let etag = checks.etag("etag", &put.etag);
-            if etag.is_some() && put.create_only {
-                checks.fail("create_only", "cannot be met together with an etag; give one of them");
-            }
-            let content = put.content;
-            let document = registry::Validate { content, path: None, dialect, profile, name };
+            let etag = precondition(&mut checks, &put.etag, put.create_only);
+            let document = document(&mut checks, put.content, &put.name, put.dialect, put.profile);
             Some(BatchOperation::Put { document, etag, create_only: put.create_only })
         }
         Some(Kind::Delete(delete)) => {

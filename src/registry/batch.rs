@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::alias::check_alias;
-use super::examine::{Examined, Validate, draft_of, examined_all};
+use super::examine::{Examined, Validate, draft_of, examined_all, told_again};
 use super::proposal::{Action, AliasTarget, Operation, Proposal, Written};
 use super::write::{etag_text, idempotent};
 use super::{Error, Registry};
@@ -79,12 +79,7 @@ impl Registry {
         });
         let read = examined_all(documents.collect()).await?;
         if let Some((written, head)) = self.replayed(request.as_ref())? {
-            // What was taken once is not judged again: rules may have become stricter since.
-            let kept = |read: Option<Result<Examined, Error>>| {
-                let found = read.and_then(Result::ok).map(|it| it.diagnostics).unwrap_or_default();
-                found.into_iter().filter(|found| !found.blocks_storing()).collect()
-            };
-            return Ok(done(written, head, read.into_iter().map(kept).collect()));
+            return Ok(done(written, head, read.into_iter().map(told_again).collect()));
         }
         let (mut operations, mut diagnostics) = (Vec::with_capacity(read.len()), Vec::new());
         let mut names = BTreeSet::new();

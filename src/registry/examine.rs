@@ -68,6 +68,13 @@ pub fn examine(request: &Validate) -> Result<Examined, Error> {
     Ok(Examined { document, diagnostics, name })
 }
 
+/// What a repeated put is told of its document: it was taken once, and is not judged again, since rules may have become
+/// stricter.
+pub(super) fn told_again(examined: Option<Result<Examined, Error>>) -> Vec<Diagnostic> {
+    let found = examined.and_then(Result::ok).map(|it| it.diagnostics).unwrap_or_default();
+    found.into_iter().filter(|found| !found.blocks_storing()).collect()
+}
+
 /// The draft of a document that may be stored, with the findings that do not keep it from that.
 pub fn draft_of(content: Bytes, examined: Examined) -> Result<(Draft, Vec<Diagnostic>), Error> {
     let Examined { document, diagnostics, name } = examined;

@@ -101,7 +101,10 @@ impl Committer {
     /// Raises the floor when it is time, and lets go of all that is below it.
     pub(super) fn prune_all(&mut self) {
         self.look_after_floor();
-        while self.pruner.pass.is_some() || self.shared.floor() > self.pruner.done {
+        // A walk of the whole store holds pruning back, and nothing here would end it.
+        while !self.snapshots.is_running()
+            && (self.pruner.pass.is_some() || self.shared.floor() > self.pruner.done)
+        {
             if let Err(error) = self.prune() {
                 tracing::error!(%error, "old history could not be let go of");
                 return;

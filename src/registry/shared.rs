@@ -20,7 +20,7 @@ pub enum WriteState {
     Writable,
     /// The disk is full; refused until there is room.
     Full,
-    /// Refused until a restart.
+    /// Refused: the registry was opened so, or must be opened again after a failed write.
     ReadOnly,
 }
 

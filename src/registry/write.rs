@@ -7,7 +7,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
 use super::committer::Command;
-use super::examine::{Examined, Validate, draft_of, examined};
+use super::examine::{Examined, Validate, draft_of, examined, told_again};
 use super::proposal::{Action, Answer, Idempotent, Import, ImportOutcome, Operation, Proposal, Written};
 use super::{Error, Registry};
 use crate::diagnostic::Diagnostic;
@@ -91,10 +91,7 @@ impl Registry {
         let examined = examined(put.document).await;
         if let Some((written, head)) = self.replayed(request.as_ref())? {
             let done = one_done(written, head)?;
-            // What was taken once is not judged again: rules may have become stricter since.
-            let diagnostics = examined.map(|it| it.diagnostics).unwrap_or_default();
-            let diagnostics = diagnostics.into_iter().filter(|found| !found.blocks_storing()).collect();
-            return Ok(PutDone { done, diagnostics });
+            return Ok(PutDone { done, diagnostics: told_again(Some(examined)) });
         }
         let (draft, diagnostics) = draft_of(content, examined?)?;
         let Put { namespace, etag, create_only, message, validate_only, .. } = put;

@@ -92,21 +92,8 @@ impl Store {
         })
     }
 
-    /// The version that an alias named at a revision, and the revision that had pointed it there.
-    pub fn alias_at(
-        &self,
-        namespace: &Namespace,
-        name: &Name,
-        alias: &Alias,
-        at: Revision,
-    ) -> Result<Option<(Version, Revision)>, StoreError> {
-        match self.head(namespace, name)? {
-            Some(head) => self.alias_of(&head, namespace, name, alias, at),
-            None => Ok(None),
-        }
-    }
-
-    /// The same, of a name whose head is known.
+    /// The version that an alias named at a revision, and the revision that had pointed it there: of a name whose
+    /// head is known.
     pub fn alias_of(
         &self,
         head: &Head,

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use persona_registry::wire::pb;
 use persona_registry::wire::pb::persona_service_client::PersonaServiceClient;
@@ -13,7 +13,6 @@ use tonic::Code;
 use tonic::transport::Channel;
 
 use crate::harness::{Server, bytes_of, get, metadata, put, reason, soon};
-use crate::journal_commits::Dice;
 
 const SECRETS: [&str; 4] =
     ["body-7f1c93e0a2d4", "front-93ab17c04e55", "description-c04e5593ab17", "label-a2d47f1c93e0"];
@@ -193,9 +192,9 @@ impl Drop for Process {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crash_f_a_purge_that_is_killed_anywhere_is_done_by_its_retry() {
-    let mut dice = Dice(5);
-    let (mut cut, rounds) = (0, 14);
-    for round in 0..rounds {
+    // From before it begins to behind its end, as long as the first one took that nobody cut.
+    let (mut cut, rounds, mut whole) = (0, 14, None);
+    for round in 0..=rounds {
         let dir = tempfile::tempdir().unwrap();
         let (process, mut client) = Process::start(dir.path()).await;
         client.put_persona(content("leaky")).await.unwrap();
@@ -206,12 +205,21 @@ async fn crash_f_a_purge_that_is_killed_anywhere_is_done_by_its_retry() {
                 .unwrap();
         }
         client.put_persona(put("leaky", "clean")).await.unwrap();
-        let mut purging = client.clone();
+        let (mut purging, begun) = (client.clone(), Instant::now());
         let asked = tokio::spawn(async move { purging.purge_persona_version(purge("leaky")).await });
-        // From before it begins to behind its end.
-        std::thread::sleep(Duration::from_micros(dice.roll() % 300_000));
-        drop(process);
-        let answered = asked.await.unwrap();
+        let answered = match whole {
+            None => {
+                let answered = asked.await.unwrap();
+                whole = Some(begun.elapsed());
+                drop(process);
+                answered
+            }
+            Some(whole) => {
+                std::thread::sleep(whole * (round - 1) * 6 / (rounds * 5));
+                drop(process);
+                asked.await.unwrap()
+            }
+        };
         cut += usize::from(answered.is_err());
         if answered.is_ok() {
             assert_eq!(found(&dir.path().join("data")), [], "round {round}: it was answered");
@@ -225,6 +233,6 @@ async fn crash_f_a_purge_that_is_killed_anywhere_is_done_by_its_retry() {
         let listed = client.list_personas(pb::ListPersonasRequest::default()).await.unwrap().into_inner();
         assert_eq!(listed.personas.len(), 4);
     }
-    println!("{cut} of {rounds} cut");
+    println!("{cut} of {rounds} cut, of {whole:?}");
     assert!(cut > 0);
 }

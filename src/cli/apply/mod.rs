@@ -21,7 +21,7 @@ use super::exit::unread;
 use super::remote::{Place, Remote, connect};
 use super::table::some;
 use super::{Failure, Outcome, Output};
-use crate::client::{Client, ClientError};
+use crate::client::Client;
 use crate::config::Config;
 use crate::diagnostic::render;
 use crate::document::named;
@@ -201,7 +201,7 @@ async fn measure(client: &Client, namespace: &str, steps: &mut [Step]) -> Result
         _ => None,
     });
     let looks = stream::iter(updates).map(|(request, new, lines)| async move {
-        let old = client.get(request).await?.ok_or(ClientError::Incomplete("the persona"))?;
+        let old = client.read(request).await?;
         *lines = Some(text::stat(&document(&old), &new));
         Ok::<_, Failure>(())
     });

@@ -8,7 +8,7 @@ use super::form::Form;
 use super::output::Paint;
 use super::remote::{Place, Remote, connect, explained};
 use super::{Failure, Outcome, Output, shape};
-use crate::client::{Client, ClientError};
+use crate::client::Client;
 use crate::config::Config;
 use crate::document::named;
 use crate::domain::{Alias, Name};
@@ -172,8 +172,8 @@ async fn get(
         selector,
         ..Default::default()
     };
-    match client.get(request).await {
-        Ok(persona) => Ok(persona.ok_or(ClientError::Incomplete("the persona"))?),
+    match client.read(request).await {
+        Ok(persona) => Ok(persona),
         Err(error) => Err(explained(error, client, namespace, &name).await),
     }
 }
