@@ -4,6 +4,7 @@
 //! Modules stand in layer order; each may use those above it. `docs/architecture.md` draws the house.
 
 pub mod domain;
+pub mod audit;
 pub mod filter;
 pub mod diagnostic;
 pub mod document;

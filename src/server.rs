@@ -18,7 +18,7 @@ use self::accept::accept;
 use crate::edge::Edge;
 use crate::edge::cors::{OriginError, Origins};
 use crate::grpc::{self, Services, Transport, Web};
-use crate::registry::{self, OpenError, OpenReport, Registry};
+use crate::registry::{self, AuditEvent, OpenError, OpenReport, Registry};
 use crate::seed;
 
 /// What the server is started with.
@@ -30,6 +30,8 @@ pub struct Options {
     pub sources: Vec<seed::Source>,
     /// How they are taken in.
     pub seeding: seed::Options,
+    /// Digest of the settings that it is started with, for the audit log; none: it is not known.
+    pub settings: Option<crate::domain::Digest>,
     /// Origins whose pages may call from a browser, such as `https://example.com`; `*`: any. Default: none.
     pub web_origins: Vec<String>,
     /// How long a drain may take before what is left is cut. Default 30 s.
@@ -58,6 +60,7 @@ impl Options {
             registry: registry::Options::new(data_dir),
             sources: Vec::new(),
             seeding: seed::Options::default(),
+            settings: None,
             web_origins: Vec::new(),
             grace: Duration::from_secs(30),
             stall_limit: Duration::from_secs(60),
@@ -137,11 +140,14 @@ pub async fn run(
     let origins = Origins::parse(&options.web_origins)?;
     let registry_options = options.registry.clone();
     let (registry, opened) = tokio::task::spawn_blocking(move || Registry::open(registry_options)).await??;
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    registry.audit(AuditEvent::Start { version, settings: options.settings });
     tokio::pin!(shutdown);
     let (folders, seeded) = tokio::select! {
         seeded = seed(&registry, &options, &tell) => seeded?,
         () = shutdown.as_mut() => {
             tracing::info!("stopped while the folders were taken in; the rest is taken in by the next start");
+            registry.audit(AuditEvent::Stop);
             registry.close().await;
             return Ok(());
         }
@@ -164,6 +170,7 @@ pub async fn run(
     shutdown.await;
 
     tracing::info!("draining");
+    registry.audit(AuditEvent::Stop);
     stop_following.send_replace(true);
     let end = tokio::time::Instant::now() + options.grace;
     grpc::set_not_serving(&health).await;

@@ -1,5 +1,6 @@
 //! Moving aliases, and purging what none of them names.
 
+use super::audit::Asked;
 use super::proposal::{AliasTarget, Operation, Proposal};
 use super::write::{WriteDone, idempotent, single};
 use super::{Error, Registry};
@@ -54,6 +55,12 @@ impl Registry {
     /// Points an alias at a version.
     #[tracing::instrument(level = "debug", skip_all, fields(namespace = %set.target.namespace, name = %set.target.name, alias = %set.target.alias), err(level = "debug"))]
     pub async fn set_alias(&self, caller: &Caller, set: SetAlias) -> Result<WriteDone, Error> {
+        let asked = Asked::new(caller, Method::SetAlias.as_str(), set.validate_only);
+        let asked = asked.about(&set.target.namespace, Some(&set.target.name));
+        self.judged(asked, self.try_set_alias(caller, set).await)
+    }
+
+    async fn try_set_alias(&self, caller: &Caller, set: SetAlias) -> Result<WriteDone, Error> {
         check_alias(&set.target.alias)?;
         let payload = || alias_payload(&set.target, Some(set.version), &set.message);
         let request = idempotent(caller, Method::SetAlias, set.request_id.as_ref(), payload);
@@ -65,6 +72,12 @@ impl Registry {
     /// Removes an alias.
     #[tracing::instrument(level = "debug", skip_all, fields(namespace = %delete.target.namespace, name = %delete.target.name, alias = %delete.target.alias), err(level = "debug"))]
     pub async fn delete_alias(&self, caller: &Caller, delete: DeleteAlias) -> Result<WriteDone, Error> {
+        let asked = Asked::new(caller, Method::DeleteAlias.as_str(), delete.validate_only);
+        let asked = asked.about(&delete.target.namespace, Some(&delete.target.name));
+        self.judged(asked, self.try_delete_alias(caller, delete).await)
+    }
+
+    async fn try_delete_alias(&self, caller: &Caller, delete: DeleteAlias) -> Result<WriteDone, Error> {
         check_alias(&delete.target.alias)?;
         let payload = || alias_payload(&delete.target, None, &delete.message);
         let request = idempotent(caller, Method::DeleteAlias, delete.request_id.as_ref(), payload);
@@ -79,8 +92,10 @@ impl Registry {
         let payload = || purge_payload(&purge);
         let request = idempotent(caller, Method::Purge, purge.request_id.as_ref(), payload);
         let Purge { namespace, name, version, message, validate_only, .. } = purge;
+        let asked = Asked::new(caller, Method::Purge.as_str(), validate_only).about(&namespace, Some(&name));
         let action = single(Operation::Purge { namespace, name, version });
-        self.write(Proposal { caller: caller.clone(), request, validate_only, message, action }).await
+        let proposal = Proposal { caller: caller.clone(), request, validate_only, message, action };
+        self.judged(asked, self.write(proposal).await)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::alias::check_alias;
+use super::audit::Asked;
 use super::examine::{Examined, Validate, draft_of, examined_all, told_again};
 use super::proposal::{Action, AliasTarget, Operation, Proposal, Written};
 use super::write::{etag_text, idempotent};
@@ -70,6 +71,12 @@ impl Registry {
     /// Does all of the operations at one revision, or none.
     #[tracing::instrument(level = "debug", skip_all, fields(namespace = %batch.namespace, operations = batch.operations.len()), err(level = "debug"))]
     pub async fn batch(&self, caller: &Caller, batch: Batch) -> Result<BatchDone, Error> {
+        let asked = Asked::new(caller, Method::Batch.as_str(), batch.validate_only);
+        let asked = asked.about(&batch.namespace, None);
+        self.judged(asked, self.try_batch(caller, batch).await)
+    }
+
+    async fn try_batch(&self, caller: &Caller, batch: Batch) -> Result<BatchDone, Error> {
         check_sizes(&batch.operations)?;
         let payload = || payload(&batch);
         let request = idempotent(caller, Method::Batch, batch.request_id.as_ref(), payload);

@@ -14,6 +14,7 @@ use super::proposal::{Answer, Proposal, Reply};
 use super::pruner::Pruner;
 use super::shared::{Shared, WriteState};
 use super::snapshots::{Dump, Snapshots};
+use crate::audit::Log;
 use crate::domain::{Change, Commit, Timestamp};
 use crate::journal::{AppendError, Journal, Position, Records};
 use crate::store::{Checkpoint, DataDir};
@@ -47,6 +48,7 @@ type Waiting = (Box<Proposal>, oneshot::Sender<Reply>);
 pub(super) struct Committer {
     pub shared: Arc<Shared>,
     pub journal: Box<dyn Journal>,
+    pub audit: Log,
     pub dir: Arc<DataDir>,
     pub counts: Counts,
     pub last: Position,
@@ -137,6 +139,12 @@ impl Committer {
             self.shared.set_state(WriteState::Full);
             return answer_all(group, &refusal);
         }
+        if !self.audit_is_ready() {
+            let free_bytes = self.dir.free_bytes().unwrap_or(0);
+            let cause = self.shared.read_only_cause();
+            let refusal = cause.map_or(Error::StoreFull { free_bytes }, |cause| Error::ReadOnly { cause });
+            return self.answer_without_writing(group, || refusal.clone());
+        }
         let mut pending = Pending::default();
         let mut commits: Vec<Commit> = Vec::new();
         let mut decided = Vec::with_capacity(group.len());
@@ -182,6 +190,7 @@ impl Committer {
                 // What it still has to walk may be gone.
                 self.cancel_dump();
             }
+            let audited = self.record(&commits);
             if let Err(error) = self.show(commits) {
                 if self.broken {
                     tracing::error!(%error, "durable commits cannot be shown until there is room for them");
@@ -193,7 +202,7 @@ impl Committer {
                 }
                 return answer_all(group, &Error::OutcomeUnknown);
             }
-            self.shared.set_state(WriteState::Writable);
+            self.shared.set_state(if audited { WriteState::Writable } else { WriteState::Full });
         }
         if group.iter().any(|(proposal, _)| self.is_unsettled(proposal))
             && let Err(error) = self.rewrite()

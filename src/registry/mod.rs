@@ -2,6 +2,7 @@
 //! terms; what orders and keeps it lives in `journal` and `store`.
 
 mod alias;
+mod audit;
 mod backup;
 mod batch;
 mod committer;
@@ -45,10 +46,12 @@ use crate::domain::{Clock, Revision, StoreId, SystemClock, Timestamp, limits};
 use crate::journal;
 use crate::store;
 
+pub use crate::audit::{Action as AuditAction, Filter as AuditFilter, Record as AuditRecord};
 pub use crate::journal::Durability;
 pub use crate::store::Entry;
 
 pub use self::alias::{DeleteAlias, Purge, SetAlias};
+pub use self::audit::{AuditEvent, AuditPage, ListAudit};
 pub use self::backup::Backup;
 pub use self::batch::{Batch, BatchDone, BatchOperation};
 pub use self::error::{Error, Rejected, Unreadable, Violation};
@@ -58,7 +61,7 @@ pub use self::history::{
     AliasPage, History, HistoryEntry, HistoryPage, ListAliases, ListNamespaces, NamespacePage,
 };
 pub use self::offline::{
-    BackupFacts, Checked, CompactError, Compacted, Finding, RestoreError, Restored, check, check_backup,
+    AuditFacts, BackupFacts, Checked, CompactError, Compacted, Finding, RestoreError, Restored, check, check_backup,
     compact, restore,
 };
 pub use self::open::{OpenError, OpenReport};
@@ -112,6 +115,8 @@ pub struct Options {
     /// Bytes of finished journal files beyond which a snapshot takes their place; at least twice what the last snapshot
     /// takes. Default 256 MiB.
     pub snapshot_bytes: u64,
+    /// How the audit log behaves.
+    pub audit: crate::audit::Options,
     /// Where wall time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -139,6 +144,7 @@ impl Options {
             history_max_bytes: None,
             floor_interval: Duration::from_secs(10 * 60),
             snapshot_bytes: 256 * 1024 * 1024,
+            audit: crate::audit::Options::default(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -188,7 +194,7 @@ impl Registry {
         let (tick, queue) = (options.tick, options.queue);
         let read_only = options.read_only.then(|| "it was started to take none".to_owned());
         let view = View { number: opened.view.number, store: opened.view.store };
-        let shared = Arc::new(Shared::new(options, store_id, last.revision, view));
+        let shared = Arc::new(Shared::new(options, store_id, last.revision, view, opened.audit.reader()));
         let mut counts = opened.counts;
         shared.publish_counts(&mut counts, last.revision);
         shared.raise_floor(opened.floor);
@@ -200,6 +206,7 @@ impl Registry {
         let committer = Committer {
             shared: Arc::clone(&shared),
             journal: opened.journal,
+            audit: opened.audit,
             dir: opened.dir,
             counts,
             last,

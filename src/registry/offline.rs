@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::audit;
 use super::committer::Command;
 use super::open::{CatchUpError, OpenError, catch_up, look};
 use super::rebuild::rebuild;
@@ -38,10 +39,27 @@ pub struct Checked {
     pub snapshots: u64,
     /// Documents of the view that were read and compared with their digests.
     pub documents: u64,
+    /// What was read of the audit log; none: there is none.
+    pub audit: Option<AuditFacts>,
     /// What is damaged.
     pub findings: Vec<Finding>,
     /// The view was made anew.
     pub rebuilt: bool,
+}
+
+/// What the audit log says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditFacts {
+    /// Its files.
+    pub files: u64,
+    /// Sound records.
+    pub records: u64,
+    /// When the first and the last of them were made; none: there is none.
+    pub times: Option<(Timestamp, Timestamp)>,
+    /// The number of the last record, and its hash, which stands for all before it.
+    pub head: Option<(u64, String)>,
+    /// Commits of the journal that the next start records.
+    pub behind: u64,
 }
 
 /// What shrinking a data directory did.
@@ -131,12 +149,15 @@ pub fn check(options: &Options, anew: bool) -> Result<Checked, OpenError> {
     };
     (checked.store_id, checked.revision) = (Some(journal.store_id()), journal.last().revision);
     let before = Sequence(journal.oldest().0.saturating_sub(1));
+    let mut audited = audit::Checking::begin(&dir, journal.store_id(), before.next(), &mut checked);
     let mut records = 0;
-    let read = journal.replay(before, &mut |_| {
+    let read = journal.replay(before, &mut |commit| {
         records += 1;
+        audited.compare(&commit);
         Ok::<_, BoxError>(())
     });
     checked.records = records;
+    audited.end(&mut checked);
     if let Err(error) = read {
         checked.found("journal", &error);
         return Ok(checked);
@@ -172,7 +193,7 @@ pub fn check(options: &Options, anew: bool) -> Result<Checked, OpenError> {
 }
 
 impl Checked {
-    fn found(&mut self, part: &str, problem: &dyn std::fmt::Display) {
+    pub(super) fn found(&mut self, part: &str, problem: &dyn std::fmt::Display) {
         self.findings.push(Finding { part: part.to_owned(), problem: problem.to_string() });
     }
 }
@@ -252,6 +273,7 @@ fn make(backup: &Path, facts: BackupFacts, options: &Options) -> Result<Restored
     let journal = LocalJournal::begin(Arc::new(storage), store_id, place, options.journal.clone());
     let journal = journal.map_err(|error: journal::OpenError| OpenError::from(error))?;
     let (_, counts, _) = rebuild(&dir, &journal, &options.store, 1)?;
+    audit::begin_restored(&dir, options, store_id, kept.sequence, &facts).map_err(OpenError::from)?;
     Ok(Restored { backup: facts, store_id, versions: counts.kept.versions })
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Options;
+use super::audit;
 use super::rebuild::{rebuild, replay};
 use crate::domain::{Change, Commit, Namespace, Revision, Sequence};
 use crate::journal::{
@@ -70,6 +71,12 @@ pub enum OpenError {
         /// What is left.
         free_bytes: u64,
     },
+    /// The audit log cannot be opened, or what opening found cannot be written there.
+    #[error(transparent)]
+    Audit(#[from] crate::audit::OpenError),
+    /// The same.
+    #[error(transparent)]
+    AuditAppend(#[from] crate::audit::AppendError),
     /// A thread could not be started.
     #[error("the committer cannot be started: {0}")]
     Thread(std::io::Error),
@@ -150,6 +157,7 @@ pub(super) struct OpenedView {
 pub(super) struct Opened {
     pub dir: Arc<DataDir>,
     pub journal: Box<dyn Journal>,
+    pub audit: crate::audit::Log,
     pub view: OpenedView,
     pub counts: Counts,
     pub floor: Revision,
@@ -250,9 +258,11 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
     };
     dir.keep_only_view(view.number)?;
     let floor = view.store.floor()?;
+    let audit = audit::open(&dir, options, journal.as_ref(), &view.store)?;
     Ok(Opened {
         dir: Arc::new(dir),
         journal,
+        audit,
         view,
         counts,
         floor,

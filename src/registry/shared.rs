@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::watch;
 
 use super::Options;
+use super::audit::Events;
 use super::folders::Folders;
 use super::open::Counts;
 use super::ring::Ring;
+use crate::audit::Reader;
 use crate::domain::{Clock, Namespace, Revision, StoreId};
 use crate::store::Store;
 
@@ -39,6 +41,9 @@ pub(super) struct Shared {
     pub head: watch::Sender<Revision>,
     pub ring: Ring,
     pub folders: Folders,
+    /// What is to be recorded and is no commit.
+    pub events: Events,
+    pub audit: Reader,
     view: RwLock<Arc<View>>,
     state: Mutex<(WriteState, String)>,
     personas: AtomicU64,
@@ -50,7 +55,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(options: Options, store_id: StoreId, head: Revision, view: View) -> Self {
+    pub(super) fn new(options: Options, store_id: StoreId, head: Revision, view: View, audit: Reader) -> Self {
         let ring = Ring::new(head, options.ring_commits, options.ring_bytes);
         Self {
             store_id,
@@ -58,6 +63,8 @@ impl Shared {
             head: watch::Sender::new(head),
             ring,
             folders: Folders::default(),
+            events: Events::new(options.audit.refusals_per_second),
+            audit,
             view: RwLock::new(Arc::new(view)),
             state: Mutex::new((WriteState::Writable, String::new())),
             personas: AtomicU64::new(0),

@@ -208,6 +208,10 @@ impl Committer {
     /// Lets go of journal files and snapshots that a start from the view's checkpoint does not need.
     fn let_go(&mut self) -> Result<(), OpenError> {
         let Some((newest, _)) = self.snapshots.newest else { return Ok(()) };
+        // What the audit log lacks is in the journal alone.
+        if !self.audit_is_ready() || !self.sync_audit() {
+            return Ok(());
+        }
         let through = newest.min(self.checkpoint.sequence);
         if self.journal.oldest() <= through {
             self.journal.trim(through)?;
@@ -261,6 +265,9 @@ impl Committer {
         let needed = old.store.size_on_disk().unwrap_or(0).saturating_mul(2);
         let is_behind = self.broken || !self.unshown.is_empty();
         if is_behind || lacks_room(&self.dir) || self.dir.free_bytes().is_ok_and(|free| free < needed) {
+            return Err(no_room(&self.dir));
+        }
+        if !self.audit_is_ready() || !self.sync_audit() {
             return Err(no_room(&self.dir));
         }
         self.journal.seal()?;

@@ -107,7 +107,7 @@ impl Committer {
 
     pub(super) fn tick(&mut self) {
         self.ticked = Instant::now();
-        if self.space().is_ok() && self.mend() && self.shared.state() == WriteState::Full {
+        if self.space().is_ok() && self.mend() && self.audit_is_ready() && self.shared.state() == WriteState::Full {
             self.shared.set_state(WriteState::Writable);
         }
         if let Err(error) = self.journal.sync()
@@ -116,6 +116,7 @@ impl Committer {
             tracing::error!(%error, "the journal could not be synced; read-only from here on");
             self.shared.set_read_only(error.to_string());
         }
+        self.sync_audit();
         let past = self.shared.clock.now().before(limits::IDEMPOTENCY);
         // As many as came; a little at a time, since writers wait.
         while self.ticked.elapsed() < EXPIRE_FOR && !self.snapshots.is_running() {
@@ -174,6 +175,10 @@ impl Committer {
         self.await_checkpoint();
         if let Err(error) = self.journal.sync() {
             tracing::error!(%error, "the journal could not be synced");
+        }
+        // Whatever is missing is made good by the next start.
+        if self.audit_is_ready() {
+            self.sync_audit();
         }
         let view = self.shared.view();
         let (view_number, sequence) = (view.number, self.last.sequence);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
+use super::audit::Asked;
 use super::committer::Command;
 use super::examine::{Examined, Validate, draft_of, examined, told_again};
 use super::proposal::{Action, Answer, Idempotent, Import, ImportOutcome, Operation, Proposal, Written};
@@ -15,6 +16,9 @@ use crate::domain::{
     Caller, Dialect, Digest, Etag, Method, Name, Namespace, Profile, RequestKey, Revision, SourceBase,
     SourceId, WriteOutcome, limits,
 };
+
+/// The method that raises the floor; it takes no request id.
+const COMPACT: &str = "CompactHistory";
 
 /// A put.
 #[derive(Debug, Clone, Default)]
@@ -82,6 +86,12 @@ impl Registry {
     /// Creates a persona or gives it a new version.
     #[tracing::instrument(level = "debug", skip_all, fields(namespace = %put.namespace), err(level = "debug"))]
     pub async fn put(&self, caller: &Caller, put: Put) -> Result<PutDone, Error> {
+        let asked = Asked::new(caller, Method::Put.as_str(), put.validate_only);
+        let asked = asked.about(&put.namespace, put.document.name.as_ref());
+        self.judged(asked, self.try_put(caller, put).await)
+    }
+
+    async fn try_put(&self, caller: &Caller, put: Put) -> Result<PutDone, Error> {
         let size_bytes = put.document.content.len();
         if size_bytes > limits::DOCUMENT_BYTES {
             return Err(Error::PersonaTooLarge { size_bytes });
@@ -106,8 +116,10 @@ impl Registry {
         let request =
             idempotent(caller, Method::Delete, delete.request_id.as_ref(), || delete_payload(&delete));
         let Delete { namespace, name, etag, message, validate_only, .. } = delete;
+        let asked = Asked::new(caller, Method::Delete.as_str(), validate_only).about(&namespace, Some(&name));
         let action = single(Operation::Delete { namespace, name, etag });
-        self.write(Proposal { caller: caller.clone(), request, validate_only, message, action }).await
+        let proposal = Proposal { caller: caller.clone(), request, validate_only, message, action };
+        self.judged(asked, self.write(proposal).await)
     }
 
     /// Raises the floor; answers what it is then. It never falls.
@@ -117,7 +129,7 @@ impl Registry {
         let caller = caller.clone();
         let proposal =
             Proposal { caller, request: None, validate_only: false, message: String::new(), action };
-        match self.propose(proposal).await? {
+        match self.judged(Asked::new(&proposal.caller.clone(), COMPACT, false), self.propose(proposal).await)? {
             (Answer::Compacted(floor), _) => Ok(floor),
             _ => Err(wrong_answer()),
         }

@@ -115,6 +115,12 @@ impl DataDir {
         self.path.join("journal")
     }
 
+    /// Where the audit log's files are.
+    #[must_use]
+    pub fn audit(&self) -> PathBuf {
+        self.path.join("audit")
+    }
+
     /// Where a view is.
     #[must_use]
     pub fn view(&self, number: u64) -> PathBuf {

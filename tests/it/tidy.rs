@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 /// Each module with the modules it may use, in reading order. `docs/architecture.md` draws the same table.
 const LAYERS: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("audit", &["domain"]),
     ("filter", &["domain"]),
     ("diagnostic", &["domain"]),
     ("document", &["diagnostic", "domain"]),
@@ -13,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("record", &["domain"]),
     ("journal", &["record", "domain"]),
     ("store", &["record", "filter", "domain"]),
-    ("registry", &["journal", "store", "filter", "validate", "document", "diagnostic", "domain"]),
+    ("registry", &["journal", "store", "filter", "validate", "document", "diagnostic", "audit", "domain"]),
     ("seed", &["registry", "document", "diagnostic", "domain"]),
     ("wire", &["diagnostic", "domain"]),
     ("edge", &["registry", "domain"]),
