@@ -7,7 +7,7 @@ use super::{Failure, Outcome, Output, shape};
 use crate::config::Config;
 use crate::registry;
 
-/// Read everything in a data directory: journal, snapshots, view and documents. No registry may run on it
+/// Read everything in a data directory: journal, snapshots, view, documents and audit log. No registry may run on it
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -47,6 +47,19 @@ pub(crate) fn run(args: &Args, config: Config, out: &mut Output) -> Result<Outco
     Ok(if told.findings.iter().any(counts) { Outcome::Findings } else { Outcome::Done })
 }
 
+fn audited(audit: &shape::CheckedAudit) -> String {
+    let minute = |time: &Option<String>| time.as_ref().map_or_else(|| "-".to_owned(), |time| time.chars().take(19).collect());
+    let (first, last) = (minute(&audit.first_time), minute(&audit.last_time));
+    let mut line = format!("read {} audit records, from {first} to {last}", audit.records);
+    if let (Some(sequence), Some(hash)) = (audit.head_sequence, &audit.head_hash) {
+        line.push_str(&format!("; record {sequence} has hash {hash}"));
+    }
+    if audit.behind > 0 {
+        line.push_str(&format!("; {} commits are recorded by the next start", audit.behind));
+    }
+    line
+}
+
 fn text(told: &shape::CheckedStore, out: &mut Output) -> Result<(), Failure> {
     let store = told.store_id.as_ref().map_or("a store without a name", |store_id| store_id);
     out.line(&format!("{}: store {store}, revision {}", printable(&told.data_dir), told.revision))?;
@@ -55,6 +68,10 @@ fn text(told: &shape::CheckedStore, out: &mut Output) -> Result<(), Failure> {
         told.records, told.snapshots, told.documents
     );
     out.line(&read)?;
+    match &told.audit {
+        Some(audit) => out.line(&audited(audit))?,
+        None => out.line("there is no audit log; the next start begins one")?,
+    }
     for found in &told.findings {
         let part = out.painted(Paint::Red, &printable(&found.part));
         out.line(&format!("{part}: {}", printable(&found.problem)))?;

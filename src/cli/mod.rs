@@ -2,6 +2,7 @@
 
 mod alias;
 mod apply;
+mod audit;
 mod backup;
 mod check;
 mod compact;
@@ -111,6 +112,7 @@ enum Command {
     Namespaces(namespaces::Args),
     Purge(purge::Args),
     CompactHistory(compact::Args),
+    Audit(audit::Args),
     Status(status::Args),
     Refused(refused::Args),
     Backup(backup::Args),
@@ -223,6 +225,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
             config::What::Example => config::write_example(out),
         },
         Command::Completions(args) => completions::run(&args, out),
+        Command::Audit(args) => audit::run(&args, &load(&[args.remote.given()], false)?, out).await,
         Command::Status(args) => status::run(&args, &load(&[args.remote.given()], false)?, out).await,
         Command::Refused(args) => refused::run(&args, &load(&[args.remote.given()], false)?, out).await,
     }

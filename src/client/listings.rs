@@ -128,6 +128,25 @@ impl Client {
         let files = listing.await?.items;
         Ok((files, total))
     }
+
+    /// Records of the audit log, newest first: at most `most` of what the request asks for.
+    ///
+    /// # Errors
+    /// What the registry refuses, or that it cannot be reached.
+    pub async fn audit_records(
+        &self,
+        request: pb::ListAuditRecordsRequest,
+        most: usize,
+    ) -> Result<Vec<pb::AuditRecord>, ClientError> {
+        let page_size = i32::try_from(most).map_or(PAGE, |most| most.clamp(1, PAGE));
+        let call = |page_token| {
+            let request = pb::ListAuditRecordsRequest { page_token, page_size, ..request.clone() };
+            self.retried(&self.admin, request, |mut admin, request| async move {
+                admin.list_audit_records(request).await
+            })
+        };
+        Ok(paged(call, |page| (page.header, page.audit_records, page.next_page_token), most).await?.items)
+    }
 }
 
 /// Page after page, until there is no other or `most` entries are there.

@@ -24,7 +24,7 @@ pub use setting::{Fallback, Section, Setting};
 pub use settings::SETTINGS;
 
 use crate::client::{self, DEFAULT_PORT, Server};
-use crate::domain::Namespace;
+use crate::domain::{Digest, Namespace};
 use crate::seed::Source;
 use crate::server;
 
@@ -195,6 +195,14 @@ impl Config {
         }
         problems.sort_by_key(|problem| problem.origin.rank());
         if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// Digest of what all settings came to, for the audit log.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let text = |entry: &Entry| format!("{}={}", entry.setting.key, entry.values.join("\0"));
+        let texts: Vec<_> = self.entries.iter().map(text).collect();
+        Digest::of_parts(&texts.iter().map(String::as_bytes).collect::<Vec<_>>())
     }
 
     /// Keeps what a layer said, over what lower ones did.

@@ -234,6 +234,20 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         section: Section::Serve,
+        key: "audit-max",
+        flag: "audit-max",
+        variable: "PERSONA_AUDIT_MAX",
+        kind: Kind::Number("MIB"),
+        default: Fallback::Text("1024"),
+        help: "Let the oldest files of the audit log go while it has more than this, in MiB. 0: keep all of it",
+        example: "",
+        set: |config, given| {
+            let audit = &mut config.options.registry.audit;
+            given.one(|text| kind::number(text, 0)).map(|it| audit.max_bytes = it.saturating_mul(MIB))
+        },
+    },
+    Setting {
+        section: Section::Serve,
         key: "read-only",
         flag: "read-only",
         variable: "PERSONA_READ_ONLY",

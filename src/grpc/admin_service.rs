@@ -21,7 +21,7 @@ use crate::wire::{self, pb};
 /// Answers `AdminService`.
 #[derive(Debug, Clone)]
 pub struct Admin {
-    registry: Registry,
+    pub(super) registry: Registry,
 }
 
 impl Admin {
@@ -83,6 +83,15 @@ impl pb::admin_service_server::AdminService for Admin {
     ) -> Result<Response<pb::CompactHistoryResponse>, Status> {
         let caller = caller(&request)?;
         let answer = self.compact(&caller, &request.into_inner()).await;
+        answer.map(Response::new).map_err(|error| status::of(&error))
+    }
+
+    async fn list_audit_records(
+        &self,
+        request: Request<pb::ListAuditRecordsRequest>,
+    ) -> Result<Response<pb::ListAuditRecordsResponse>, Status> {
+        let caller = caller(&request)?;
+        let answer = self.list_audit(&caller, request.into_inner()).await;
         answer.map(Response::new).map_err(|error| status::of(&error))
     }
 

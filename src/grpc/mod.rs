@@ -1,6 +1,7 @@
 //! gRPC: thin handlers that turn messages into use cases and answers back. No decision is made here.
 
 mod admin_service;
+mod audit;
 mod parse;
 mod persona_service;
 mod reads;

@@ -32,8 +32,9 @@ pub(crate) struct Args {
 /// News that wait for the terminal.
 const NEWS: usize = 1024;
 
-pub(crate) async fn run(config: Config, out: &mut Output) -> Result<Outcome, Failure> {
+pub(crate) async fn run(mut config: Config, out: &mut Output) -> Result<Outcome, Failure> {
     let json = logging::start(config.log_format, out.colours_words());
+    config.options.settings = Some(config.digest());
     let said = Said {
         program: std::env::args().next().unwrap_or_else(|| "persona".to_owned()),
         data_dir: config.options.registry.data_dir.clone(),

@@ -3,6 +3,7 @@
 //! `docs/cli.md` lists the fields. Fields are added, never renamed or removed; 64-bit numbers are JSON numbers.
 
 mod applied;
+mod audit;
 mod event;
 mod history;
 mod moves;
@@ -13,11 +14,12 @@ mod store;
 mod write;
 
 pub(super) use applied::{Applied, Exported};
+pub(super) use audit::{ACTIONS, Audited, word};
 pub(super) use event::Event;
 pub(super) use history::{Alias, Namespace, Version};
 pub(super) use moves::{AliasDeleted, AliasSet, Compacted, Difference, Promoted, Purged, Restored};
 pub(super) use persona::{Brief, Whole, moment};
 pub(super) use refused::{Finding, Refused};
 pub(super) use registry::{Folder, Registry};
-pub(super) use store::{Backup, CheckedStore, CompactedStore, Damage, RestoredStore};
+pub(super) use store::{Backup, CheckedAudit, CheckedStore, CompactedStore, Damage, RestoredStore};
 pub(super) use write::{Deleted, Put};

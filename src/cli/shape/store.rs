@@ -47,6 +47,7 @@ pub(in crate::cli) struct CheckedStore {
     pub(in crate::cli) records: u64,
     pub(in crate::cli) snapshots: u64,
     pub(in crate::cli) documents: u64,
+    pub(in crate::cli) audit: Option<CheckedAudit>,
     pub(in crate::cli) findings: Vec<Damage>,
     pub(in crate::cli) rebuilt: bool,
 }
@@ -68,8 +69,37 @@ impl CheckedStore {
             records: checked.records,
             snapshots: checked.snapshots,
             documents: checked.documents,
+            audit: checked.audit.map(CheckedAudit::from),
             findings: checked.findings.into_iter().map(finding).collect(),
             rebuilt: checked.rebuilt,
+        }
+    }
+}
+
+/// What was read of an audit log.
+#[derive(Debug, Serialize)]
+pub(in crate::cli) struct CheckedAudit {
+    pub(in crate::cli) files: u64,
+    pub(in crate::cli) records: u64,
+    pub(in crate::cli) first_time: Option<String>,
+    pub(in crate::cli) last_time: Option<String>,
+    pub(in crate::cli) head_sequence: Option<u64>,
+    pub(in crate::cli) head_hash: Option<String>,
+    pub(in crate::cli) behind: u64,
+}
+
+impl From<registry::AuditFacts> for CheckedAudit {
+    fn from(facts: registry::AuditFacts) -> Self {
+        let time = |time| moment(wire::timestamp(time));
+        let (head_sequence, head_hash) = facts.head.unzip();
+        Self {
+            files: facts.files,
+            records: facts.records,
+            first_time: facts.times.map(|(first, _)| time(first)),
+            last_time: facts.times.map(|(_, last)| time(last)),
+            head_sequence,
+            head_hash,
+            behind: facts.behind,
         }
     }
 }
