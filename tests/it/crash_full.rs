@@ -16,10 +16,10 @@ use tonic_types::StatusExt as _;
 use crate::harness::{Server, bytes_of, document, get, put, reason, refused, soon};
 
 /// A small file system of the test's own in memory. Mounting takes root; without it the test says so and ends.
-struct Disk(tempfile::TempDir);
+pub struct Disk(tempfile::TempDir);
 
 impl Disk {
-    fn mount(mebibytes: usize) -> Option<Self> {
+    pub fn mount(mebibytes: usize) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let size = format!("size={mebibytes}m");
         let mounted =
@@ -38,7 +38,7 @@ impl Disk {
     }
 
     /// Takes all room but this much.
-    fn fill(&self, leave: u64) {
+    pub fn fill(&self, leave: u64) {
         let mut file = fs::File::options().create(true).append(true).open(self.ballast()).unwrap();
         let block = [7; 4096];
         while free(self.0.path()) > leave {
@@ -48,7 +48,7 @@ impl Disk {
         }
     }
 
-    fn empty(&self) {
+    pub fn empty(&self) {
         fs::remove_file(self.ballast()).unwrap();
     }
 }
@@ -67,7 +67,7 @@ fn free(path: &Path) -> u64 {
 
 const MIB: u64 = 1 << 20;
 
-fn on(disk: &Disk) -> impl FnOnce(&mut Options) {
+pub fn on(disk: &Disk) -> impl FnOnce(&mut Options) {
     let data_dir = disk.0.path().join("data");
     move |options| {
         options.registry.data_dir = data_dir;
@@ -79,7 +79,7 @@ fn on(disk: &Disk) -> impl FnOnce(&mut Options) {
 }
 
 /// Waits until the status says so.
-async fn until_state(server: &Server, state: WriteState) {
+pub async fn until_state(server: &Server, state: WriteState) {
     let mut admin = server.admin().await;
     soon(async {
         loop {

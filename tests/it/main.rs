@@ -14,6 +14,9 @@
 
 mod aliases;
 mod as_of;
+mod audit;
+mod audit_chain;
+mod audit_crash;
 mod backups;
 mod batches;
 mod calls;
