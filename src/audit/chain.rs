@@ -62,7 +62,11 @@ pub(super) fn unhex(text: &[u8]) -> Option<[u8; 32]> {
 }
 
 /// Writes the line of a record behind another line, newline included; tells its hash.
-pub(super) fn write(buffer: &mut Vec<u8>, previous: Link, record: &Record) -> Result<Link, serde_json::Error> {
+pub(super) fn write(
+    buffer: &mut Vec<u8>,
+    previous: Link,
+    record: &Record,
+) -> Result<Link, serde_json::Error> {
     let start = buffer.len();
     buffer.extend_from_slice(OPENING);
     buffer.extend_from_slice(&[b'0'; DIGITS]);
@@ -113,11 +117,7 @@ mod tests {
 
     #[test]
     fn a_line_reads_back_and_no_changed_byte_goes_unseen() {
-        let record = Record {
-            seq: 7,
-            message: "a \"quoted\"\nline".to_owned(),
-            ..Record::of(Action::Put)
-        };
+        let record = Record { seq: 7, message: "a \"quoted\"\nline".to_owned(), ..Record::of(Action::Put) };
         let (mut line, first) = (Vec::new(), Link::first(StoreId([3; 16])));
         let link = write(&mut line, first, &record).unwrap();
         assert_eq!(line.pop(), Some(b'\n'));

@@ -57,7 +57,8 @@ mod tests {
         ] {
             assert_eq!((print(Timestamp(micros)).as_str(), parse(text)), (text, Some(Timestamp(micros))));
         }
-        for bad in ["", "1970-01-01T00:00:00Z", "2026-02-30T00:00:00.000000Z", "1970-01-01t00:00:00.000000Z"] {
+        for bad in ["", "1970-01-01T00:00:00Z", "2026-02-30T00:00:00.000000Z", "1970-01-01t00:00:00.000000Z"]
+        {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }

@@ -203,7 +203,8 @@ impl Before {
 
 fn cut(first: u64, offset: usize, torn: &[u8]) -> Record {
     let (bytes, digest) = (torn.len(), chain::hex(&Sha256::digest(torn).into()));
-    let detail = format!("{bytes} bytes from byte {offset} on were no whole record; their SHA-256 is {digest}");
+    let detail =
+        format!("{bytes} bytes from byte {offset} on were no whole record; their SHA-256 is {digest}");
     Record { what: files::name(first), detail, ..Record::of(Action::LogCut) }
 }
 

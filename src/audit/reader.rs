@@ -149,7 +149,8 @@ impl Reading<'_> {
         let record = match chain::read(line.strip_suffix(b"\n").unwrap_or(line)) {
             Ok(read) => read.record,
             Err(problem) => {
-                let detail = format!("the line at byte {offset} {problem}; persona check looks through the log");
+                let detail =
+                    format!("the line at byte {offset} {problem}; persona check looks through the log");
                 self.page.records.push(Record {
                     what: files::name(first),
                     detail,

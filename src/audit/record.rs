@@ -300,7 +300,7 @@ fn parse_time<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error>
 mod digest {
     use super::{Deserialize as _, Deserializer, Digest, Serializer, chain};
 
-        pub(super) fn serialize<S: Serializer>(digest: &Option<Digest>, out: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(digest: &Option<Digest>, out: S) -> Result<S::Ok, S::Error> {
         match digest {
             Some(digest) => out.serialize_str(&format!("sha256:{}", chain::hex(&digest.0))),
             None => out.serialize_none(),

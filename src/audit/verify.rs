@@ -97,7 +97,9 @@ impl Look {
             let (number, seq) = (at as u64 + 1, first.saturating_add(at as u64));
             let read = match line.strip_suffix(b"\n") {
                 Some(line) => chain::read(line),
-                None => Err("is not whole: a write that was cut short, which the next start cuts off, or damage"),
+                None => {
+                    Err("is not whole: a write that was cut short, which the next start cuts off, or damage")
+                }
             };
             match read {
                 Ok(line) => self.line(name, number, &line),
@@ -128,7 +130,8 @@ impl Look {
             self.tell(name, number, seq, &format!("stands where record {expected} belongs"));
         }
         if begins_behind {
-            let problem = format!("goes on behind damage that a start found in {}: {}", record.what, record.detail);
+            let problem =
+                format!("goes on behind damage that a start found in {}: {}", record.what, record.detail);
             self.tell(name, number, seq, &problem);
             self.refills = true;
         }
@@ -160,10 +163,8 @@ impl Look {
         let expected = self.next.unwrap_or(place);
         let excused = self.damaged || (self.refills && place < expected);
         if place != expected && !excused {
-            let problem = format!(
-                "tells of commit {} where commit {} belongs",
-                place.commit, expected.commit
-            );
+            let problem =
+                format!("tells of commit {} where commit {} belongs", place.commit, expected.commit);
             self.tell(name, number, record.seq, &problem);
         }
         if place.commit >= self.oldest {

@@ -168,7 +168,10 @@ impl Log {
     /// Lets go of the oldest files while there are too many bytes. First a record says which one goes.
     fn let_go(&mut self) -> Result<(), AppendError> {
         let most = self.options.max_bytes;
-        while most > 0 {
+        if most == 0 {
+            return Ok(());
+        }
+        loop {
             let (total, oldest, next) = {
                 let visible = self.visible.read().unwrap_or_else(PoisonError::into_inner);
                 let sealed: u64 = visible.sealed.iter().map(|(_, bytes)| *bytes).sum();
@@ -183,7 +186,8 @@ impl Log {
                     return Ok(());
                 }
             };
-            let detail = format!("records {first} to {}, {bytes} bytes: the log had more than {most}", next - 1);
+            let detail =
+                format!("records {first} to {}, {bytes} bytes: the log had more than {most}", next - 1);
             let what = files::name(first);
             self.append_all(vec![Record { what, last_hash, detail, ..Record::of(Action::LogRemoved) }])?;
             self.sync()?;
@@ -194,7 +198,6 @@ impl Log {
                 return Err(self.fail(error));
             }
         }
-        Ok(())
     }
 
     /// The hash that the first line of a file names.

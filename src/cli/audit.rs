@@ -70,9 +70,8 @@ fn action(text: &str) -> Result<Action, String> {
 /// A date stands for its first moment in UTC.
 fn moment(text: &str) -> Result<prost_types::Timestamp, String> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
-    prost_types::Timestamp::from_str(&whole).map_err(|_| {
-        format!("{text:?} is no moment of RFC 3339, such as 2026-01-31 or 2026-01-31T08:30:00Z")
-    })
+    prost_types::Timestamp::from_str(&whole)
+        .map_err(|_| format!("{text:?} is no moment of RFC 3339, such as 2026-01-31 or 2026-01-31T08:30:00Z"))
 }
 
 pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
@@ -105,7 +104,9 @@ fn print(records: &[pb::AuditRecord], out: &mut Output) -> Result<(), Failure> {
     for (line, record) in lines.zip(records) {
         // After the cut: what colours is not seen and has no width.
         let line = match record.action() {
-            Action::Refused | Action::Purge | Action::LogBroken | Action::LogLost => out.painted(Paint::Red, &line),
+            Action::Refused | Action::Purge | Action::LogBroken | Action::LogLost => {
+                out.painted(Paint::Red, &line)
+            }
             _ => line,
         };
         out.line(&line)?;

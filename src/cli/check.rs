@@ -48,7 +48,9 @@ pub(crate) fn run(args: &Args, config: Config, out: &mut Output) -> Result<Outco
 }
 
 fn audited(audit: &shape::CheckedAudit) -> String {
-    let minute = |time: &Option<String>| time.as_ref().map_or_else(|| "-".to_owned(), |time| time.chars().take(19).collect());
+    let minute = |time: &Option<String>| {
+        time.as_ref().map_or_else(|| "-".to_owned(), |time| time.chars().take(19).collect())
+    };
     let (first, last) = (minute(&audit.first_time), minute(&audit.last_time));
     let mut line = format!("read {} audit records, from {first} to {last}", audit.records);
     if let (Some(sequence), Some(hash)) = (audit.head_sequence, &audit.head_hash) {

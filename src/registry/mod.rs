@@ -61,8 +61,8 @@ pub use self::history::{
     AliasPage, History, HistoryEntry, HistoryPage, ListAliases, ListNamespaces, NamespacePage,
 };
 pub use self::offline::{
-    AuditFacts, BackupFacts, Checked, CompactError, Compacted, Finding, RestoreError, Restored, check, check_backup,
-    compact, restore,
+    AuditFacts, BackupFacts, Checked, CompactError, Compacted, Finding, RestoreError, Restored, check,
+    check_backup, compact, restore,
 };
 pub use self::open::{OpenError, OpenReport};
 pub use self::proposal::{AliasTarget, Draft, Import, ImportFile, ImportOutcome, Kept, OnConflict};

@@ -55,7 +55,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(options: Options, store_id: StoreId, head: Revision, view: View, audit: Reader) -> Self {
+    pub(super) fn new(
+        options: Options,
+        store_id: StoreId,
+        head: Revision,
+        view: View,
+        audit: Reader,
+    ) -> Self {
         let ring = Ring::new(head, options.ring_commits, options.ring_bytes);
         Self {
             store_id,

@@ -107,7 +107,11 @@ impl Committer {
 
     pub(super) fn tick(&mut self) {
         self.ticked = Instant::now();
-        if self.space().is_ok() && self.mend() && self.audit_is_ready() && self.shared.state() == WriteState::Full {
+        if self.space().is_ok()
+            && self.mend()
+            && self.audit_is_ready()
+            && self.shared.state() == WriteState::Full
+        {
             self.shared.set_state(WriteState::Writable);
         }
         if let Err(error) = self.journal.sync()

@@ -129,7 +129,9 @@ impl Registry {
         let caller = caller.clone();
         let proposal =
             Proposal { caller, request: None, validate_only: false, message: String::new(), action };
-        match self.judged(Asked::new(&proposal.caller.clone(), COMPACT, false), self.propose(proposal).await)? {
+        match self
+            .judged(Asked::new(&proposal.caller.clone(), COMPACT, false), self.propose(proposal).await)?
+        {
             (Answer::Compacted(floor), _) => Ok(floor),
             _ => Err(wrong_answer()),
         }

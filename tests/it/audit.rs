@@ -93,7 +93,8 @@ async fn every_change_leaves_its_record_with_who_what_and_digests() {
     // Both in one commit, and the same put once more, which changes nothing.
     use pb::batch_write_personas_request::{Operation, operation::Kind};
     let operation = |kind| Operation { kind: Some(kind) };
-    let b = pb::batch_write_personas_request::Put { content: document("b", "one").into(), ..Default::default() };
+    let b =
+        pb::batch_write_personas_request::Put { content: document("b", "one").into(), ..Default::default() };
     let a = pb::batch_write_personas_request::Delete { name: "a".to_owned(), ..Default::default() };
     let batch = pb::BatchWritePersonasRequest {
         operations: vec![operation(Kind::Put(b)), operation(Kind::Delete(a))],
@@ -120,7 +121,11 @@ async fn every_change_leaves_its_record_with_who_what_and_digests() {
                 record.call_id,
                 record.revision,
                 pb::audit_record::Action::as_str_name(&record.action()).trim_start_matches("ACTION_"),
-                if record.name.is_empty() { String::new() } else { format!(" {}/{}", record.namespace, record.name) },
+                if record.name.is_empty() {
+                    String::new()
+                } else {
+                    format!(" {}/{}", record.namespace, record.name)
+                },
                 version(record.version),
                 record.alias,
                 version(record.before_version),
@@ -146,7 +151,8 @@ async fn every_change_leaves_its_record_with_who_what_and_digests() {
         ]
     );
     let of = |call: &str, action: Action| {
-        let found = records.iter().find(|record| record.call_id == call && record.action() == action).unwrap();
+        let found =
+            records.iter().find(|record| record.call_id == call && record.action() == action).unwrap();
         (found.before_digest.clone(), found.after_digest.clone(), found.message.clone())
     };
     let none = String::new;
@@ -254,7 +260,8 @@ async fn starts_stops_and_configuration_are_recorded_and_events_of_others_too() 
     let server = server.restart().await;
     until(&server, Action::Start, 2).await;
     let actions: Vec<_> = log(&server).await.iter().map(pb::AuditRecord::action).collect();
-    let expected = [Action::LogBegun, Action::Start, Action::Config, Action::Refused, Action::Stop, Action::Start];
+    let expected =
+        [Action::LogBegun, Action::Start, Action::Config, Action::Refused, Action::Stop, Action::Start];
     assert_eq!(actions, expected);
 }
 
@@ -268,7 +275,8 @@ async fn of_a_flood_of_refusals_some_are_recorded_and_the_rest_is_counted() {
     let all = soon(async {
         loop {
             let found = until(&server, Action::Refused, 50).await;
-            let counted: i64 = found.iter().map(|one| one.suppressed + i64::from(!one.method.is_empty())).sum();
+            let counted: i64 =
+                found.iter().map(|one| one.suppressed + i64::from(!one.method.is_empty())).sum();
             if counted == 2000 {
                 return found;
             }
@@ -323,7 +331,8 @@ async fn pages_newest_first_with_any_filter_equal_a_model() {
     for round in 0..60 {
         let request = random_request(&mut dice, &all);
         let text = |wanted: &str, found: &str| wanted.is_empty() || wanted == "-" || wanted == found;
-        let moment = |time: Option<prost_types::Timestamp>| time.map(|time| (time.seconds, time.nanos / 1000));
+        let moment =
+            |time: Option<prost_types::Timestamp>| time.map(|time| (time.seconds, time.nanos / 1000));
         let expected: Vec<_> = all
             .iter()
             .rev()
@@ -354,7 +363,10 @@ async fn a_page_token_belongs_to_its_request_and_fields_out_of_range_are_told() 
     for other in [
         pb::ListAuditRecordsRequest { page_token: token.clone(), name: "a".to_owned(), ..request.clone() },
         pb::ListAuditRecordsRequest { page_token: token.clone(), action: 1, ..request.clone() },
-        pb::ListAuditRecordsRequest { page_token: format!("{}A", &token[..token.len() - 1]), ..request.clone() },
+        pb::ListAuditRecordsRequest {
+            page_token: format!("{}A", &token[..token.len() - 1]),
+            ..request.clone()
+        },
     ] {
         let answer = admin.list_audit_records(other).await;
         refused(answer, Code::InvalidArgument, ErrorReason::PageTokenInvalid);
@@ -411,7 +423,10 @@ async fn the_command_shows_the_log_as_a_table_json_and_yaml() {
     );
     let json = says(&["--action", "put", "-o", "json"]).await;
     let told: Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((&told["action"], &told["message"], &told["version"]), (&"put".into(), &"begin".into(), &1.into()));
+    assert_eq!(
+        (&told["action"], &told["message"], &told["version"]),
+        (&"put".into(), &"begin".into(), &1.into())
+    );
     assert_eq!((&told["before_digest"], &told["after_digest"]), (&Value::Null, &digest("a", "one").into()));
     let yaml = yaml_documents(&says(&["--name", "a", "-o", "yaml"]).await);
     assert_eq!((yaml.len(), &yaml[0]["alias"]), (2, &"production".into()));

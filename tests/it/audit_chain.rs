@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use persona_registry::audit::verify;
 use persona_registry::registry::{Checked, Options, check, restore};
-use persona_registry::wire::pb::audit_record::Action;
 use persona_registry::wire::pb;
+use persona_registry::wire::pb::audit_record::Action;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -51,7 +51,9 @@ pub fn by_hand(data: &Path, store_id: &str) -> Vec<Value> {
             lines.push(record);
         }
     }
-    assert!(lines.windows(2).all(|pair| pair[0]["seq"].as_u64().unwrap() + 1 == pair[1]["seq"].as_u64().unwrap()));
+    assert!(
+        lines.windows(2).all(|pair| pair[0]["seq"].as_u64().unwrap() + 1 == pair[1]["seq"].as_u64().unwrap())
+    );
     lines
 }
 
@@ -185,7 +187,9 @@ async fn a_line_taken_out_swapped_or_put_in_is_found() {
     out.remove(10);
     swapped.swap(10, 11);
     twice.insert(10, lines[9]);
-    for (what, changed) in [("taken out", out), ("swapped", swapped), ("twice", twice), ("none", lines[1..].to_vec())] {
+    for (what, changed) in
+        [("taken out", out), ("swapped", swapped), ("twice", twice), ("none", lines[1..].to_vec())]
+    {
         fs::write(path, of(&changed)).unwrap();
         let found = verify(&data.join("audit"), store_id, 1).unwrap().unwrap().findings;
         assert!(!found.is_empty(), "{what}");
@@ -254,8 +258,12 @@ async fn a_damaged_middle_stays_as_it_is_and_the_log_says_so_and_goes_on() {
     let server = stopped.start().await.unwrap();
     server.client().await.put_persona(put("later", "1")).await.unwrap();
     let told = log(&server).await;
-    let broken = told.iter().find(|record| record.action() == Action::LogBroken && record.sequence > 0).unwrap();
-    assert!(broken.what == "audit-00000000000000000001.jsonl" && broken.detail.starts_with("line 11 "), "{broken:?}");
+    let broken =
+        told.iter().find(|record| record.action() == Action::LogBroken && record.sequence > 0).unwrap();
+    assert!(
+        broken.what == "audit-00000000000000000001.jsonl" && broken.detail.starts_with("line 11 "),
+        "{broken:?}"
+    );
     assert!(told.iter().any(|record| record.sequence == 0), "the line itself is told of too");
     let _kept = server.stop().await;
     assert_eq!(fs::read(&path).unwrap(), bytes, "it is evidence");
@@ -269,7 +277,10 @@ async fn a_damaged_middle_stays_as_it_is_and_the_log_says_so_and_goes_on() {
     assert_eq!(each_once(&lines), (1..=41).collect::<Vec<_>>(), "the one that was damaged is recorded again");
     let found = problems(&checked(&data));
     let expected = ["audit/audit-00000000000000000001.jsonl: line 11, record 11: ", "goes on behind damage"];
-    assert!(found.len() == 2 && found[0].starts_with(expected[0]) && found[1].contains(expected[1]), "{found:?}");
+    assert!(
+        found.len() == 2 && found[0].starts_with(expected[0]) && found[1].contains(expected[1]),
+        "{found:?}"
+    );
     assert!(!store_id.is_empty());
 }
 
@@ -295,8 +306,7 @@ async fn a_restored_store_begins_a_log_that_names_its_backup() {
     for n in 0..3 {
         client.put_persona(put("a", &n.to_string())).await.unwrap();
     }
-    let mut stream =
-        server.admin().await.backup_store(pb::BackupStoreRequest {}).await.unwrap().into_inner();
+    let mut stream = server.admin().await.backup_store(pb::BackupStoreRequest {}).await.unwrap().into_inner();
     let mut bytes = Vec::new();
     while let Some(message) = stream.message().await.unwrap() {
         bytes.extend_from_slice(&message.chunk);

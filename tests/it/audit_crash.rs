@@ -24,9 +24,12 @@ struct Process(Child);
 
 impl Process {
     async fn start(dir: &Path) -> (Self, PersonaServiceClient<Channel>) {
-        let arguments = ["serve", "--listen", "127.0.0.1:0", "--cache", "16", "--min-free", "1", "--checkpoint", "0"];
+        let arguments =
+            ["serve", "--listen", "127.0.0.1:0", "--cache", "16", "--min-free", "1", "--checkpoint", "0"];
         let mut command = crate::program::command(dir, &arguments);
-        command.args(["--snapshot-after", "0", "--segment-bytes", "16384", "--data-dir"]).arg(dir.join("data"));
+        command
+            .args(["--snapshot-after", "0", "--segment-bytes", "16384", "--data-dir"])
+            .arg(dir.join("data"));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         let out = child.stdout.take().unwrap();
@@ -56,8 +59,9 @@ fn sound(data: &Path) -> (Vec<Value>, String) {
 /// The revision and digest of every put that is recorded.
 fn puts(lines: &[Value]) -> BTreeMap<i64, String> {
     let puts = lines.iter().filter(|line| line["action"] == "put");
-    let all: Vec<_> =
-        puts.map(|line| (line["revision"].as_i64().unwrap(), line["after"].as_str().unwrap().to_owned())).collect();
+    let all: Vec<_> = puts
+        .map(|line| (line["revision"].as_i64().unwrap(), line["after"].as_str().unwrap().to_owned()))
+        .collect();
     let count = all.len();
     let map: BTreeMap<_, _> = all.into_iter().collect();
     assert_eq!(map.len(), count, "each once");

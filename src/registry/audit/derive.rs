@@ -70,7 +70,8 @@ impl<'a> Past<'a> {
                 Record { version: version.0, after, message, source, path, ..record(Action::Put) }
             }
             Change::Delete(Tombstone { last_version, message, aliases, .. }) => {
-                let of_it = |base: &&crate::domain::SourceBase| base.namespace == *namespace && base.name == *name;
+                let of_it =
+                    |base: &&crate::domain::SourceBase| base.namespace == *namespace && base.name == *name;
                 let source = commit.bases.iter().find(of_it).map(|base| base.source.to_string());
                 Record {
                     version: last_version.0,

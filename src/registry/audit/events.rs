@@ -107,7 +107,8 @@ impl AuditEvent {
 }
 
 fn clip(text: &str, most: usize) -> String {
-    text.get(..text.floor_char_boundary(most)).unwrap_or_default().to_owned()
+    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
 }
 
 /// What waits to be written.
@@ -141,7 +142,8 @@ impl Events {
             }
             return;
         }
-        let (begun, so_far) = queue.second.filter(|(begun, _)| begun.elapsed() < SECOND).unwrap_or((Instant::now(), 0));
+        let (begun, so_far) =
+            queue.second.filter(|(begun, _)| begun.elapsed() < SECOND).unwrap_or((Instant::now(), 0));
         if so_far >= self.refusals_per_second || queue.waiting.len() >= WAITING {
             queue.second = Some((begun, so_far));
             queue.suppressed = queue.suppressed.saturating_add(1);

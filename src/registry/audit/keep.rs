@@ -38,7 +38,8 @@ pub(super) fn fill(
     let after = Sequence(from.commit.saturating_sub(1));
     let replayed = journal.replay(after, &mut |commit| {
         let records = past.records(&commit).into_iter();
-        let missing = records.filter(|record| record.place().is_some_and(|place| place >= from && place < to));
+        let missing =
+            records.filter(|record| record.place().is_some_and(|place| place >= from && place < to));
         log.append(missing.collect()).map_err(|error| {
             failed = Some(error);
             BoxError::from("the audit log takes nothing more")

@@ -31,7 +31,8 @@ impl Registry {
     pub async fn list_audit(&self, _caller: &Caller, list: ListAudit) -> Result<AuditPage, Error> {
         let (store_id, binding) = (self.store_id(), binding(&list.filter));
         let token = PlaceToken::parse(&list.page_token, store_id, binding)?;
-        let from = token.map(|token| mark(&token.place).ok_or(Error::PageTokenInvalid("is damaged"))).transpose()?;
+        let from =
+            token.map(|token| mark(&token.place).ok_or(Error::PageTokenInvalid("is damaged"))).transpose()?;
         let reader = self.shared.audit.clone();
         let read = move || reader.read(&list.filter, from, list.page_size);
         let read = tokio::task::spawn_blocking(read).await;

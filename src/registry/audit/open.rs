@@ -4,9 +4,9 @@ use super::keep::{BehindError, catch_up, fill};
 use crate::audit::{Action, AppendError, Hole, Log, Opened, Record};
 use crate::domain::{Sequence, StoreId, Timestamp};
 use crate::journal::Journal;
+use crate::registry::Options;
 use crate::registry::offline::BackupFacts;
 use crate::registry::open::{OpenError, no_room};
-use crate::registry::Options;
 use crate::store::{DataDir, Store};
 
 /// Opens the log of a store whose view has all of the journal.
@@ -24,7 +24,9 @@ pub(in crate::registry) fn open(
     let Some(Opened { mut log, holes, told }) = opened else {
         let detail = match last.sequence.0 {
             0 => "a new store".to_owned(),
-            _ => format!("the store had no audit log; what was before revision {} is not in it", last.revision),
+            _ => {
+                format!("the store had no audit log; what was before revision {} is not in it", last.revision)
+            }
         };
         let first = begun(store_id, last.sequence, now, detail);
         let first = Record { revision: last.revision.0, ..first };
@@ -33,7 +35,9 @@ pub(in crate::registry) fn open(
     for record in &told {
         let (what, detail) = (&record.what, &record.detail);
         match record.action {
-            Action::LogBroken => tracing::error!(what, detail, "the audit log is damaged; it goes on behind that"),
+            Action::LogBroken => {
+                tracing::error!(what, detail, "the audit log is damaged; it goes on behind that")
+            }
             _ => tracing::warn!(what, detail, "an unfinished line was cut from the audit log"),
         }
     }
@@ -60,8 +64,9 @@ fn mend(
 ) -> Result<(), OpenError> {
     if hole.from.commit < journal.oldest().0 {
         let (from, to) = (hole.from.commit, hole.to.commit);
-        let detail =
-            format!("records of commits from {from} up to {to} were damaged, and the journal has let go of them");
+        let detail = format!(
+            "records of commits from {from} up to {to} were damaged, and the journal has let go of them"
+        );
         log.append(vec![Record { time: now, detail, ..Record::of(Action::LogLost) }])?;
     }
     let oldest = crate::audit::Place { commit: journal.oldest().0, part: 1 };
@@ -75,12 +80,8 @@ fn mend(
 /// Says what cannot be recorded any more, and what was recorded and is no more.
 fn look(log: &mut Log, journal: &dyn Journal, now: Timestamp) -> Result<(), OpenError> {
     let (next, last, oldest) = (log.next_place().commit, journal.last().sequence.0, journal.oldest().0);
-    let lost = |through, detail| Record {
-        time: now,
-        through: Some(through),
-        detail,
-        ..Record::of(Action::LogLost)
-    };
+    let lost =
+        |through, detail| Record { time: now, through: Some(through), detail, ..Record::of(Action::LogLost) };
     if next > last.saturating_add(1) {
         let (from, to) = (last + 1, next - 1);
         let detail = format!(

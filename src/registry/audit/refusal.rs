@@ -29,11 +29,7 @@ impl Asked {
 
 impl Registry {
     /// Records the refusal, if it was one. A rehearsal changes nothing and is none.
-    pub(in crate::registry) fn judged<T>(
-        &self,
-        asked: Asked,
-        done: Result<T, Error>,
-    ) -> Result<T, Error> {
+    pub(in crate::registry) fn judged<T>(&self, asked: Asked, done: Result<T, Error>) -> Result<T, Error> {
         if let Err(error) = &done
             && let Some(reason) = refusal(error)
             && !asked.is_rehearsal
