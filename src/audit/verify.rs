@@ -151,6 +151,10 @@ impl Look {
             if self.next.is_none() {
                 self.since = Some(through.saturating_add(1));
             }
+            // A power cut may take commits that are recorded; but none goes from the journal before it is.
+            if self.next.is_some_and(|next| next.commit <= through) {
+                self.tell(name, number, record.seq, &record.detail);
+            }
             if record.action == Action::LogLost {
                 self.found.of_commits.retain(|commit, _| *commit <= through);
             }

@@ -246,6 +246,25 @@ async fn an_end_that_is_torn_anywhere_is_cut_and_recorded_again() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_begun_and_has_no_whole_record_is_taken_away() {
+    let (mut stopped, store_id) = stopped(1 << 20, 0).await;
+    let data = stopped.data_dir();
+    for begun in ["", "{\"hash\":\"0123", "\0\0\0\0\n"] {
+        let again = stopped.again();
+        let next = by_hand(&data, &store_id).len() + 1;
+        let path = data.join(format!("audit/audit-{next:020}.jsonl"));
+        fs::write(&path, begun).unwrap();
+        let _kept = stopped.start().await.unwrap().stop().await;
+        assert!(!path.exists());
+        let lines = by_hand(&data, &store_id);
+        let told = lines[next - 1]["action"] == "log.cut";
+        assert_eq!(told, !begun.is_empty(), "{begun:?}");
+        assert_eq!(problems(&checked(&data)), Vec::<String>::new());
+        stopped = again;
+    }
+}
+
+#[tokio::test]
 async fn a_damaged_middle_stays_as_it_is_and_the_log_says_so_and_goes_on() {
     let (stopped, store_id) = stopped(1 << 20, 0).await;
     let data = stopped.data_dir();

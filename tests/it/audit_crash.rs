@@ -151,6 +151,71 @@ async fn a_journal_that_was_cut_leaves_nothing_unrecorded() {
     assert!(lines.iter().all(|line| line["action"] != "log.lost"));
 }
 
+/// A log that knows more than the journal: what a power cut leaves of relaxed durability.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_that_the_journal_lost_are_told_and_their_numbers_recorded_anew() {
+    let server = Server::start_with(|options| {
+        options.registry.journal.durability = persona_registry::journal::Durability::Relaxed;
+    })
+    .await;
+    let mut client = server.client().await;
+    for n in 0..5 {
+        client.put_persona(put("a", &n.to_string())).await.unwrap();
+    }
+    let stopped = server.stop().await;
+    let (data, before) = (stopped.data_dir(), tempfile::tempdir().unwrap());
+    copy(&data, before.path());
+    let server = stopped.start().await.unwrap();
+    let mut client = server.client().await;
+    for n in 5..9 {
+        client.put_persona(put("a", &n.to_string())).await.unwrap();
+    }
+    let stopped = server.stop().await;
+    for entry in fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() && !entry.ends_with("audit") {
+            fs::remove_dir_all(&entry).unwrap();
+            copy(&before.path().join(entry.file_name().unwrap()), &entry);
+        }
+    }
+    fs::copy(before.path().join("CHECKPOINT"), data.join("CHECKPOINT")).unwrap();
+    let server = stopped.start().await.unwrap();
+    server.client().await.put_persona(put("a", "another")).await.unwrap();
+    let _kept = server.stop().await;
+    let (lines, _) = sound(&data);
+    let commits: Vec<_> = lines.iter().filter_map(|line| line["commit"].as_u64()).collect();
+    assert_eq!(commits, [1, 2, 3, 4, 5, 6, 7, 8, 9, 6]);
+    let lost = lines.iter().find(|line| line["action"] == "log.lost").unwrap();
+    assert!(
+        lost["through"] == 5 && lost["detail"].as_str().unwrap().starts_with("commits 6 to 9 "),
+        "{lost}"
+    );
+}
+
+/// Lines that were taken away, of commits that the journal has let go of: that cannot be made good, and is said.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_that_are_nowhere_any_more_are_told_and_found() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    for n in 0..20 {
+        client.put_persona(put("a", &n.to_string())).await.unwrap();
+    }
+    let purge = pb::PurgePersonaVersionRequest { name: "a".to_owned(), version: 1, ..Default::default() };
+    client.purge_persona_version(purge).await.unwrap();
+    let stopped = server.stop().await;
+    let data = stopped.data_dir();
+    let path = files(&data).remove(0);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.lines().take(7).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    let server = stopped.start().await.unwrap();
+    server.client().await.put_persona(put("a", "later")).await.unwrap();
+    let _kept = server.stop().await;
+    let mut options = Options::new(data.clone());
+    options.store.cache_bytes = 16 << 20;
+    let found = check(&options, false).unwrap().findings;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].problem.contains("commits 6 to 21 are in no record"), "{found:?}");
+}
+
 /// The journal has its room ahead, and so it is the audit log that meets the end of the disk.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_without_room_refuses_writes_and_lacks_nothing_once_there_is_room() {
