@@ -1,5 +1,7 @@
 //! The one table of settings: how each is called in every layer, what it holds, and where its value goes.
 
+mod tls;
+
 use std::time::Duration;
 
 use super::kind::{self, Kind, LogFormat};
@@ -267,6 +269,13 @@ pub static SETTINGS: &[Setting] = &[
         example: "https://example.com",
         set: |config, given| given.each(kind::origin).map(|it| config.options.web_origins = it),
     },
+    tls::CERT,
+    tls::KEY,
+    tls::CLIENT_CA,
+    tls::AUTH,
+    tls::INSECURE,
+    tls::AGE,
+    tls::AGE_GRACE,
     Setting {
         section: Section::Client,
         key: "server",
@@ -300,4 +309,8 @@ pub static SETTINGS: &[Setting] = &[
         example: "",
         set: |config, given| given.one(kind::seconds_above_0).map(|it| config.client.connect_timeout = it),
     },
+    tls::CA_CERT,
+    tls::CLIENT_CERT,
+    tls::CLIENT_KEY,
+    tls::SERVER_NAME,
 ];

@@ -1,7 +1,7 @@
 //! What `persona serve` says to people: one screen at the start, and what was refused.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -20,6 +20,8 @@ pub(super) struct Said {
     /// The registry that commands talk to unless they are told otherwise.
     pub server: String,
     pub follow: bool,
+    /// The certificate of the server, where TLS is on.
+    pub tls_cert: Option<PathBuf>,
     pub prune: bool,
 }
 
@@ -60,12 +62,26 @@ pub(super) fn announce(ready: &Ready, config: &Said, out: &mut Output) {
     out.say("try it:");
     // What is shown must work as it stands: at this address, with this program, whatever is stored.
     let address = reachable(ready.address);
-    let server = match config.server == format!("http://{address}") {
-        true => String::new(),
-        false => format!(" --server {address}"),
+    let scheme = if config.tls_cert.is_some() { "https" } else { "http" };
+    let server = match (config.server == format!("{scheme}://{address}"), scheme) {
+        (true, _) => String::new(),
+        (false, "https") => format!(" --server https://{address}"),
+        (false, _) => format!(" --server {address}"),
     };
-    out.say(&format!("  {} list{server}", config.program));
-    out.say(&format!("  grpcurl -plaintext {address} persona.registry.v1.PersonaService/ListPersonas"));
+    let (authority, trust) = authority(config.tls_cert.as_deref());
+    out.say(&format!("  {} list{server}{authority}", config.program));
+    out.say(&format!("  grpcurl {trust}{address} persona.registry.v1.PersonaService/ListPersonas"));
+}
+
+/// How the command line and grpcurl are told whom to trust: what `persona dev-certs` made lies beside the certificate,
+/// and of others the machine knows the authority.
+fn authority(cert: Option<&Path>) -> (String, String) {
+    let Some(cert) = cert else { return (String::new(), "-plaintext ".to_owned()) };
+    let ca = cert.with_file_name("ca.pem");
+    if !ca.is_file() {
+        return (String::new(), String::new());
+    }
+    (format!(" --ca-cert {}", ca.display()), format!("-cacert {} ", ca.display()))
 }
 
 /// Where a client on this machine finds what listens there: `0.0.0.0` means all addresses and is none itself.

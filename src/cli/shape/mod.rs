@@ -3,6 +3,7 @@
 //! `docs/cli.md` lists the fields. Fields are added, never renamed or removed; 64-bit numbers are JSON numbers.
 
 mod applied;
+mod certs;
 mod event;
 mod history;
 mod moves;
@@ -13,6 +14,7 @@ mod store;
 mod write;
 
 pub(super) use applied::{Applied, Exported};
+pub(super) use certs::{DevCerts, DevClient};
 pub(super) use event::Event;
 pub(super) use history::{Alias, Namespace, Version};
 pub(super) use moves::{AliasDeleted, AliasSet, Compacted, Difference, Promoted, Purged, Restored};
