@@ -273,6 +273,7 @@ pub static SETTINGS: &[Setting] = &[
     tls::KEY,
     tls::CLIENT_CA,
     tls::AUTH,
+    tls::RELOAD,
     tls::INSECURE,
     tls::AGE,
     tls::AGE_GRACE,

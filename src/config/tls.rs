@@ -1,18 +1,27 @@
 //! What of the settings of TLS goes together, and whether the server may listen where it is told to.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{Config, Origin, Problem};
 use crate::server::tls::{ClientAuth, Options};
 use crate::server::{Exposed, may_listen};
 
 /// The files of the server as they were given, before it is known whether they go together.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Files {
     pub(super) cert: Option<PathBuf>,
     pub(super) key: Option<PathBuf>,
     pub(super) client_ca: Option<PathBuf>,
     pub(super) client_auth: Option<ClientAuth>,
+    pub(super) reload: Duration,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        let Options { reload, .. } = Options::new(PathBuf::new(), PathBuf::new());
+        Self { cert: None, key: None, client_ca: None, client_auth: None, reload }
+    }
 }
 
 impl Config {
@@ -22,7 +31,7 @@ impl Config {
         let wrong = |key: &'static str, message: &str, help: &str| {
             Problem::new(&self.origin(key), message).with_help(Some(help.to_owned()))
         };
-        let Files { cert, key, client_ca, client_auth } = self.tls.clone();
+        let Files { cert, key, client_ca, client_auth, reload } = self.tls.clone();
         let tls = match (cert, key) {
             (Some(cert), Some(key)) => {
                 let asks = client_auth.is_some_and(|auth| auth != ClientAuth::None);
@@ -35,7 +44,7 @@ impl Config {
                 }
                 let usual = if client_ca.is_some() { ClientAuth::Required } else { ClientAuth::None };
                 let client_auth = client_auth.unwrap_or(usual);
-                Some(Options { client_ca, client_auth, ..Options::new(cert, key) })
+                Some(Options { cert, key, client_ca, client_auth, reload })
             }
             (Some(_), None) => {
                 problems.push(wrong("tls-cert", "the certificate lacks its key", "give it with --tls-key"));

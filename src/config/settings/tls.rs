@@ -58,6 +58,18 @@ pub(super) const AUTH: Setting = Setting {
     },
 };
 
+pub(super) const RELOAD: Setting = Setting {
+    section: Section::Serve,
+    key: "tls-reload",
+    flag: "tls-reload",
+    variable: "PERSONA_TLS_RELOAD",
+    kind: Kind::Seconds,
+    default: Fallback::Text("10"),
+    help: "How often the files of TLS are looked at for a change, in seconds",
+    example: "",
+    set: |config, given| given.one(kind::seconds_above_0).map(|it| config.tls.reload = it),
+};
+
 pub(super) const INSECURE: Setting = Setting {
     section: Section::Serve,
     key: "insecure",
