@@ -21,7 +21,10 @@ pub(super) struct Age {
 impl Age {
     /// The age of one connection. It differs from one to the next, so that clients do not come back in step.
     pub(super) fn of(options: &Options) -> Self {
-        let most = options.connection_age.map(|age| age.mul_f64(0.9 + 0.2 * fraction()));
+        let spread = |age: Duration| {
+            Duration::try_from_secs_f64(age.as_secs_f64() * (0.9 + 0.2 * fraction())).unwrap_or(age)
+        };
+        let most = options.connection_age.map(spread);
         Self { most, grace: options.connection_age_grace }
     }
 }

@@ -113,9 +113,9 @@ impl Acceptor {
                 let (_, session) = stream.get_ref();
                 tracing::debug!(
                     peer = %address,
-                    version = ?session.protocol_version(),
+                    version = session.protocol_version().map(tracing::field::debug),
                     alpn = session.alpn_protocol().map(String::from_utf8_lossy).as_deref(),
-                    names = ?certificate.as_ref().map(|one| &one.names),
+                    names = certificate.as_ref().map(|one| tracing::field::debug(&one.names)),
                     fingerprint = certificate.as_ref().map(|one| one.fingerprint_hex()),
                     "a connection is secure"
                 );

@@ -1,9 +1,14 @@
 //! TLS as the server speaks it: versions, protocols, slow and strange clients, and who must show a certificate.
 
+use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use http::{Request, Response};
 use persona_registry::client::TlsFault;
+use persona_registry::edge::cors::Origins;
+use persona_registry::edge::{Peer, PeerCertificate, WithPeer};
+use persona_registry::grpc::Web;
 use persona_registry::server::tls::ClientAuth;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,6 +17,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 use tonic::Code;
+use tonic::body::Body;
 
 use crate::certs::{Authority, Secure, config, expired, fault};
 use crate::harness::{Server, get, soon};
@@ -150,6 +156,25 @@ async fn tls_1_2_wants_certificates_too() {
         let error = secure.stream(config(&ca, &[&TLS12], &["h2"], shown)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
         assert!(error.to_string().contains("fatal alert"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn who_calls_is_known_to_every_request_whatever_protocol_it_came_by() {
+    let certificate = PeerCertificate::from_der(&Authority::new("authority").client("dev").der()).unwrap();
+    let peer = Peer { address: "127.0.0.1:7".parse().unwrap(), certificate: Some(certificate.into()) };
+    let expected = peer.clone();
+    let inner = tower::service_fn(move |request: Request<Body>| {
+        assert_eq!(request.extensions().get::<Peer>(), Some(&expected));
+        std::future::ready(Ok::<_, Infallible>(Response::new(Body::empty())))
+    });
+    let origins = Origins::parse(&["https://page.test".to_owned()]).unwrap();
+    let mut service = WithPeer::new(Web::new(inner, origins, Duration::from_secs(1)), peer);
+    for kind in ["application/grpc", "application/grpc-web+proto", "application/grpc-web-text+proto"] {
+        let request = Request::post(GET).version(http::Version::HTTP_2).header("content-type", kind);
+        let request = request.header("origin", "https://page.test").body(Body::empty()).unwrap();
+        let answer = tower::Service::call(&mut service, request).await.unwrap();
+        assert_eq!(answer.status(), 200, "{kind}");
     }
 }
 

@@ -41,10 +41,10 @@ pub(super) async fn follow(
                 was_valid = used.is_valid(now);
             }
             Look::New(new) => {
+                sender.send_replace(Arc::clone(&new.config));
                 new.warn(&options, clock.now());
                 new.tell("new files of TLS are in use for new connections", clock.now());
                 was_valid = new.is_valid(clock.now());
-                sender.send_replace(Arc::clone(&new.config));
                 (used, doubted, told) = (new, None, None);
             }
             Look::Broken(what, error) if doubted == Some(what) => {
