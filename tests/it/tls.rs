@@ -102,6 +102,26 @@ async fn tls_a_handshake_that_stands_still_is_given_up_and_delays_nobody() {
 }
 
 #[tokio::test]
+async fn tls_a_drain_waits_for_no_handshake() {
+    // Times that no test waits for.
+    let patient = Duration::from_secs(600);
+    let secure = Secure::start_with(ClientAuth::None, |options| {
+        (options.first_bytes, options.grace) = (patient, patient);
+    })
+    .await;
+    let hello = hello(&secure);
+    let mut stuck = Vec::new();
+    for beginning in [&b""[..], &hello[..hello.len() / 2], b"no TLS at all"] {
+        let mut stream = TcpStream::connect(secure.server.address).await.unwrap();
+        stream.write_all(beginning).await.unwrap();
+        stuck.push(stream);
+    }
+    let silent = secure.stream(config(&secure.authority.pem(), &[&TLS13], &["h2"], None)).await.unwrap();
+    secure.server.stop().await;
+    drop((stuck, silent));
+}
+
+#[tokio::test]
 async fn tls_and_plain_clients_on_the_wrong_port_are_ended_at_once() {
     // A limit that no test waits for.
     let patient = Duration::from_secs(600);

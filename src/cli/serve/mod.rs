@@ -38,7 +38,7 @@ pub(crate) async fn run(config: Config, out: &mut Output) -> Result<Outcome, Fai
         program: std::env::args().next().unwrap_or_else(|| "persona".to_owned()),
         data_dir: config.options.registry.data_dir.clone(),
         server: config.server.to_string(),
-        tls_cert: config.options.tls.as_ref().map(|tls| tls.cert.clone()),
+        tls: config.options.tls.clone(),
         follow: config.options.seeding.follow,
         prune: config.options.seeding.prune,
     };
