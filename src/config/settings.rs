@@ -284,7 +284,7 @@ pub static SETTINGS: &[Setting] = &[
         variable: "PERSONA_SERVER",
         kind: Kind::Server,
         default: Fallback::Text("http://127.0.0.1:50051"),
-        help: "Where the registry is; scheme and port may be left out",
+        help: "Where the registry is, https:// for TLS; scheme and port may be left out",
         example: "",
         set: |config, given| given.one(kind::server).map(|it| config.server = it),
     },

@@ -166,7 +166,11 @@ pub async fn fault(url: &str, options: client::Options) -> Option<TlsFault> {
 
 /// A connection as a stranger makes it.
 pub async fn dial(address: SocketAddr, config: ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
-    let stream = TcpStream::connect(address).await.unwrap();
+    secured(TcpStream::connect(address).await.unwrap(), config).await
+}
+
+/// The same over a socket of the test's own.
+pub async fn secured(stream: TcpStream, config: ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
 }
 

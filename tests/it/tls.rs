@@ -10,18 +10,19 @@ use persona_registry::edge::cors::Origins;
 use persona_registry::edge::{Peer, PeerCertificate, WithPeer};
 use persona_registry::grpc::Web;
 use persona_registry::server::tls::ClientAuth;
+use persona_registry::wire::pb;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 use tonic::Code;
 use tonic::body::Body;
 
-use crate::certs::{Authority, Secure, config, expired, fault};
-use crate::harness::{Server, get, soon};
-use crate::raw::{GET, framed, over};
+use crate::certs::{Authority, Secure, config, expired, fault, secured};
+use crate::harness::{Server, get, put, soon};
+use crate::raw::{GET, WATCH, framed, over};
 
 /// What comes until the end, be it in order or a reset.
 async fn rest(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Vec<u8> {
@@ -99,6 +100,41 @@ async fn tls_a_handshake_that_stands_still_is_given_up_and_delays_nobody() {
     }
     assert_eq!(rest(&mut silent).await, b"");
     secure.client(None).await.status().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_a_page_that_stops_reading_is_cut_off() {
+    let limit = Duration::from_millis(500);
+    let secure = Secure::start_with(ClientAuth::None, |options| options.stall_limit = limit).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    let stream = socket.connect(secure.server.address).await.unwrap();
+    let config = config(&secure.authority.pem(), &[&TLS13], &["http/1.1"], None);
+    let mut stalled = secured(stream, config).await.unwrap();
+    let watch = pb::WatchPersonasRequest { view: pb::PersonaView::Full.into(), ..Default::default() };
+    let message = framed(0, &watch.encode_to_vec());
+    let head = format!(
+        "POST {WATCH} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/grpc-web+proto\r\ncontent-length: {}\r\n\r\n",
+        message.len()
+    );
+    stalled.write_all(&[head.as_bytes(), &message].concat()).await.unwrap();
+    let watches = || secure.server.registry.status().watches;
+    soon(async {
+        while watches() != 1 {
+            tokio::time::sleep(Duration::from_millis(10)).await
+        }
+    })
+    .await;
+    // More than the kernel holds for a reader, if need be; and then it is over.
+    let client = secure.client(None).await;
+    soon(async {
+        let mut number = 0;
+        while watches() != 0 {
+            number += 1;
+            client.put(put("a", &format!("{number} {}", "word ".repeat(50_000)))).await.unwrap();
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
