@@ -1,11 +1,15 @@
 //! The server: opens the registry, takes in the folders, serves until told to stop, then drains.
 
 mod accept;
+mod drive;
+mod exposure;
+pub mod tls;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -15,6 +19,7 @@ use tokio::task::JoinSet;
 use tonic::service::Routes;
 
 use self::accept::accept;
+pub use self::exposure::{Exposed, may_listen};
 use crate::edge::Edge;
 use crate::edge::cors::{OriginError, Origins};
 use crate::grpc::{self, Services, Transport, Web};
@@ -50,6 +55,15 @@ pub struct Options {
     /// How long a new connection may take to say which protocol it speaks, and one of HTTP/1.1 for the head of each
     /// request. Default 10 s.
     pub first_bytes: Duration,
+    /// TLS; none: connections are plain.
+    pub tls: Option<tls::Options>,
+    /// Listen where other machines reach it though it is plain. Default: no.
+    pub insecure: bool,
+    /// After how long the client of a connection is asked to make a new one, more or less by a tenth; calls that run end
+    /// by themselves. None: never. Default 1 h.
+    pub connection_age: Option<Duration>,
+    /// How much longer calls on such a connection may run before it is cut. Default: none, they are left.
+    pub connection_age_grace: Option<Duration>,
 }
 
 impl Options {
@@ -69,6 +83,10 @@ impl Options {
             send_buffer_bytes: 64 * 1024,
             keepalive: Duration::from_secs(20),
             first_bytes: Duration::from_secs(10),
+            tls: None,
+            insecure: false,
+            connection_age: Some(Duration::from_secs(60 * 60)),
+            connection_age_grace: None,
         }
     }
 }
@@ -79,6 +97,12 @@ pub enum ServeError {
     /// What was given as an origin of web pages is none.
     #[error("pages cannot be allowed: {0}")]
     Origin(#[from] OriginError),
+    /// What it is to listen on is not secure.
+    #[error("{0}; {help}", help = Exposed::HELP)]
+    Exposed(Exposed),
+    /// The files of TLS are of no use.
+    #[error("TLS cannot be turned on: {0}")]
+    Tls(tls::TlsError),
     /// The registry does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -137,6 +161,17 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
     tell: impl Fn(News) + Clone + Send + Sync + 'static,
 ) -> Result<(), ServeError> {
+    let address = listener.local_addr().map_err(ServeError::Listener)?;
+    may_listen(address, &options).map_err(ServeError::Exposed)?;
+    // Ends with this function, as what it holds.
+    let mut reloading = JoinSet::new();
+    let tls = match options.tls.clone() {
+        Some(files) => {
+            let clock = Arc::clone(&options.registry.clock);
+            Some(tls::Acceptor::start(files, clock, &mut reloading).await?)
+        }
+        None => None,
+    };
     let origins = Origins::parse(&options.web_origins)?;
     let registry_options = options.registry.clone();
     let (registry, opened) = tokio::task::spawn_blocking(move || Registry::open(registry_options)).await??;
@@ -153,8 +188,10 @@ pub async fn run(
         }
     };
     let Services { routes, mut health } = grpc::services(&registry).await?;
-    let address = listener.local_addr().map_err(ServeError::Listener)?;
-    tracing::info!(%address, store_id = %registry.store_id(), revision = %registry.head(), "serving");
+    if options.insecure && !address.ip().to_canonical().is_loopback() && tls.is_none() {
+        tracing::warn!(%address, "other machines reach this server without TLS, as --insecure says");
+    }
+    tracing::info!(%address, tls = tls.is_some(), store_id = %registry.store_id(), revision = %registry.head(), "serving");
     let (stop_following, following) = watch::channel(false);
     let watching = move || {
         let followed = folders.into_iter().filter(seed::Folder::is_followed);
@@ -166,7 +203,7 @@ pub async fn run(
 
     let (stop_accepting, accepting) = watch::channel(false);
     let service = Web::new(Edge::new(routes, grpc::status::at_edge), origins, options.stall_limit);
-    let connections = tokio::spawn(accept(listener, service, options.clone(), accepting));
+    let connections = tokio::spawn(accept(listener, service, tls, options.clone(), accepting));
     shutdown.await;
 
     tracing::info!("draining");

@@ -1,5 +1,7 @@
 //! How a command ends: outcomes, failures with what to do next, and the one match that makes exit codes.
 
+mod tls;
+
 use std::error::Error;
 use std::io;
 
@@ -105,7 +107,8 @@ pub(super) fn code(result: &Result<Outcome, Failure>) -> u8 {
             | Code::Cancelled => 2,
         },
         Err(Failure::Client {
-            error: ClientError::Unreachable { .. } | ClientError::Incomplete(_), ..
+            error: ClientError::Unreachable { .. } | ClientError::Insecure { .. } | ClientError::Incomplete(_),
+            ..
         }) => 2,
         Err(Failure::Usage(_) | Failure::Config(_) | Failure::Io { .. } | Failure::Server(_)) => 2,
     }
@@ -151,8 +154,12 @@ impl Failure {
                 out.error("", &error.to_string());
                 let start = "start one with `persona serve`, or name another with --server, PERSONA_SERVER or \
                              `server` below [client] in persona.toml";
-                let unreachable = matches!(error, ClientError::Unreachable { .. }).then(|| start.to_owned());
-                if let Some(help) = help.clone().or(unreachable) {
+                let advice = match error {
+                    ClientError::Unreachable { .. } => Some(start.to_owned()),
+                    ClientError::Insecure { fault, .. } => tls::advice(fault),
+                    _ => None,
+                };
+                if let Some(help) = help.clone().or(advice) {
                     out.help(&help);
                 }
             }
@@ -220,7 +227,9 @@ fn advice(refusal: &Refusal) -> Option<String> {
     let value = |key: &str| refusal.metadata.get(key).map_or("", String::as_str);
     if refusal.reason.is_none() && refusal.code == Code::Unknown {
         return Some(
-            "what answers there does not speak as a registry does; is the address right?".to_owned(),
+            "what answers there does not speak as a registry does; is the address right? where TLS is on it begins with \
+             https://"
+                .to_owned(),
         );
     }
     Some(match refusal.reason? {

@@ -161,6 +161,8 @@ fn arg(setting: &'static Setting) -> Arg {
         Kind::Sources => arg.action(ArgAction::Append).value_hint(ValueHint::DirPath),
         Kind::Origins => arg.action(ArgAction::Append).value_hint(ValueHint::Url),
         Kind::Folder => arg.value_hint(ValueHint::DirPath),
+        Kind::File => arg.value_hint(ValueHint::FilePath),
+        Kind::Host => arg.value_hint(ValueHint::Hostname),
         // A value that is no number is told beside all other problems, not taken for a flag.
         Kind::Number(_) | Kind::Seconds => arg.allow_negative_numbers(true),
         Kind::Address | Kind::Server | Kind::Namespace => arg,

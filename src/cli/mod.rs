@@ -10,6 +10,7 @@ mod compact_store;
 mod completions;
 mod config;
 mod delete;
+mod dev_certs;
 mod diff;
 mod exit;
 mod export;
@@ -120,6 +121,7 @@ enum Command {
     Check(check::Args),
     Compact(compact_store::Args),
     Config(config::Args),
+    DevCerts(dev_certs::Args),
     Completions(completions::Args),
 }
 
@@ -224,6 +226,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
             }
             config::What::Example => config::write_example(out),
         },
+        Command::DevCerts(args) => dev_certs::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Audit(args) => audit::run(&args, &load(&[args.remote.given()], false)?, out).await,
         Command::Status(args) => status::run(&args, &load(&[args.remote.given()], false)?, out).await,
@@ -276,6 +279,9 @@ mod tests {
             &["persona", "apply"],
             &["persona", "apply", "team", "--prune"],
             &["persona", "validate", "--fail-on", "sometimes"],
+            &["persona", "dev-certs", "--name", "not a host"],
+            &["persona", "dev-certs", "--client", "../x"],
+            &["persona", "dev-certs", "--days", "0"],
         ] {
             assert_eq!(Cli::try_parse_from(bad).map_err(|error| error.exit_code()).err(), Some(2), "{bad:?}");
         }

@@ -8,12 +8,15 @@ pub const DEFAULT_PORT: u16 = 50051;
 
 /// Address of a registry, always with scheme and port: `http://127.0.0.1:50051`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server(http::uri::Authority);
+pub struct Server {
+    authority: http::uri::Authority,
+    secure: bool,
+}
 
 impl Default for Server {
     /// A registry on this machine.
     fn default() -> Self {
-        Self(http::uri::Authority::from_static("127.0.0.1:50051"))
+        Self { authority: http::uri::Authority::from_static("127.0.0.1:50051"), secure: false }
     }
 }
 
@@ -21,13 +24,30 @@ impl Server {
     /// The address as a URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.0)
+        self.to_string()
+    }
+
+    /// Whether it is spoken to over TLS: `https://`.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The host alone, an IPv6 address without its brackets.
+    pub(super) fn host(&self) -> &str {
+        self.authority.host().trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// Host and port.
+    pub(super) fn place(&self) -> String {
+        self.authority.to_string()
     }
 }
 
 impl fmt::Display for Server {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "http://{}", self.0)
+        let scheme = if self.secure { "https" } else { "http" };
+        write!(out, "{scheme}://{}", self.authority)
     }
 }
 
@@ -35,9 +55,7 @@ impl fmt::Display for Server {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidServer {
     /// The scheme is one that this client does not speak.
-    #[error(
-        "{0:?} is not a scheme this client speaks; it connects in plain text, as in http://127.0.0.1:50051"
-    )]
+    #[error("{0:?} is not a scheme this client speaks; write http://127.0.0.1:50051, or https:// for TLS")]
     Scheme(String),
     /// Something follows the port.
     #[error("{0:?} has a path; give the registry as http://HOST:PORT or HOST:PORT alone")]
@@ -53,9 +71,10 @@ impl FromStr for Server {
     type Err = InvalidServer;
 
     fn from_str(text: &str) -> Result<Self, InvalidServer> {
-        let rest = match text.split_once("://") {
-            None => text,
-            Some(("http", rest)) => rest,
+        let (secure, rest) = match text.split_once("://") {
+            None => (false, text),
+            Some(("http", rest)) => (false, rest),
+            Some(("https", rest)) => (true, rest),
             Some((scheme, _)) => return Err(InvalidServer::Scheme(scheme.to_owned())),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
@@ -68,13 +87,14 @@ impl FromStr for Server {
             return Err(invalid());
         }
         if parsed.port_u16().is_some_and(|port| port > 0) {
-            return Ok(Self(parsed));
+            return Ok(Self { authority: parsed, secure });
         }
         // A colon that no number follows is a slip, not a wish for the default port.
         if authority.ends_with(':') || parsed.port().is_some() || parsed.host().len() != authority.len() {
             return Err(invalid());
         }
-        format!("{authority}:{DEFAULT_PORT}").parse().map(Self).map_err(|_| invalid())
+        let with_port = format!("{authority}:{DEFAULT_PORT}").parse();
+        with_port.map(|authority| Self { authority, secure }).map_err(|_| invalid())
     }
 }
 
@@ -91,6 +111,8 @@ mod tests {
             ("registry.example", "http://registry.example:50051"),
             ("[::1]:7000", "http://[::1]:7000"),
             ("[::1]", "http://[::1]:50051"),
+            ("https://registry.example", "https://registry.example:50051"),
+            ("https://[::1]:443/", "https://[::1]:443"),
         ] {
             assert_eq!(text.parse::<Server>().map(|server| server.url()), Ok(url.to_owned()), "{text}");
         }
@@ -98,7 +120,8 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_told_apart() {
-        assert!(matches!("https://a:1".parse::<Server>(), Err(InvalidServer::Scheme(_))));
+        assert!(matches!("ftp://a:1".parse::<Server>(), Err(InvalidServer::Scheme(_))));
+        assert!(matches!("HTTPS://a:1".parse::<Server>(), Err(InvalidServer::Scheme(_))));
         assert!(matches!("http://a:1/v1".parse::<Server>(), Err(InvalidServer::Path(_))));
         for text in ["", "http://", "a:", "a:b", "a:99999", "a:0", "a b", "user@a:1"] {
             assert!(matches!(text.parse::<Server>(), Err(InvalidServer::Authority(_))), "{text:?}");

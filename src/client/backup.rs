@@ -16,7 +16,8 @@ impl Client {
     /// # Errors
     /// What the registry refuses, or that it cannot be reached.
     pub async fn backup(&self) -> Result<Backup, ClientError> {
-        let stream = self.admin.clone().backup_store(pb::BackupStoreRequest {}).await?;
+        let stream = self.admin.clone().backup_store(pb::BackupStoreRequest {}).await;
+        let stream = stream.map_err(|status| self.failed(status))?;
         Ok(Backup(stream.into_inner()))
     }
 }

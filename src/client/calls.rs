@@ -117,7 +117,7 @@ impl Client {
             attempt.set_timeout(self.options.call_timeout);
             let error = match call(service.clone(), attempt).await {
                 Ok(response) => return Ok(response.into_inner()),
-                Err(status) => ClientError::from(status),
+                Err(status) => self.failed(status),
             };
             if left == 0 || !error.is_transient() {
                 return Err(error);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+use super::TlsFault;
 use crate::wire::ERROR_DOMAIN;
 use crate::wire::pb::ErrorReason;
 
@@ -23,6 +24,14 @@ pub enum ClientError {
         server: String,
         /// What the network said.
         cause: String,
+    },
+    /// There is no secure connection to the registry.
+    #[error("no secure connection to {server}: {fault}")]
+    Insecure {
+        /// The address tried.
+        server: String,
+        /// Why not.
+        fault: TlsFault,
     },
     /// The registry, or something on the way to it, answered with a status that is not OK.
     #[error(transparent)]
@@ -67,7 +76,7 @@ impl ClientError {
     pub fn reason(&self) -> Option<ErrorReason> {
         match self {
             Self::Refused(refusal) => refusal.reason,
-            Self::Unreachable { .. } | Self::Incomplete(_) => None,
+            Self::Unreachable { .. } | Self::Insecure { .. } | Self::Incomplete(_) => None,
         }
     }
 
@@ -77,7 +86,7 @@ impl ClientError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused(refusal) => refusal.is_transient(),
-            Self::Incomplete(_) => false,
+            Self::Insecure { .. } | Self::Incomplete(_) => false,
         }
     }
 
@@ -85,7 +94,7 @@ impl ClientError {
     #[must_use]
     pub fn is_undecided(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Incomplete(_) => true,
+            Self::Unreachable { .. } | Self::Insecure { .. } | Self::Incomplete(_) => true,
             Self::Refused(refusal) => refusal.is_undecided(),
         }
     }
@@ -95,7 +104,7 @@ impl ClientError {
     pub fn retry_delay(&self) -> Option<Duration> {
         match self {
             Self::Refused(refusal) => refusal.retry_delay,
-            Self::Unreachable { .. } | Self::Incomplete(_) => None,
+            Self::Unreachable { .. } | Self::Insecure { .. } | Self::Incomplete(_) => None,
         }
     }
 }

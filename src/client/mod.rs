@@ -10,12 +10,14 @@ mod error;
 mod findings;
 mod listings;
 mod moves;
+mod tls;
 mod watch;
 pub mod words;
 
 use std::error::Error;
 use std::time::Duration;
 
+use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
 pub use address::{DEFAULT_PORT, InvalidServer, Server};
@@ -25,8 +27,10 @@ pub use calls::new_request_id;
 pub use error::{CALL_ID_HEADER, ClientError, Refusal, Violation};
 pub use findings::{finding_from_wire, severity};
 pub use listings::Listing;
+pub use tls::{TlsFault, TlsOptions, is_server_name};
 pub use watch::{Selection, Start, Step, Watch};
 
+use self::tls::{Connector, Faults};
 use crate::wire::pb::admin_service_client::AdminServiceClient;
 use crate::wire::pb::persona_service_client::PersonaServiceClient;
 
@@ -39,11 +43,18 @@ pub struct Options {
     pub call_timeout: Duration,
     /// How often a call that got no decision is tried again.
     pub retries: u32,
+    /// What is trusted and shown over TLS.
+    pub tls: TlsOptions,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { connect_timeout: Duration::from_secs(3), call_timeout: Duration::from_secs(30), retries: 3 }
+        Self {
+            connect_timeout: Duration::from_secs(3),
+            call_timeout: Duration::from_secs(30),
+            retries: 3,
+            tls: TlsOptions::default(),
+        }
     }
 }
 
@@ -53,13 +64,15 @@ pub struct Client {
     personas: PersonaServiceClient<Channel>,
     admin: AdminServiceClient<Channel>,
     options: Options,
+    server: Server,
+    faults: Faults,
 }
 
 impl Client {
-    /// Connects, or says that nothing answers.
+    /// Connects, or says that nothing answers, or why it cannot be done securely.
     ///
     /// # Errors
-    /// [`ClientError::Unreachable`].
+    /// [`ClientError::Unreachable`] and [`ClientError::Insecure`].
     pub async fn connect(server: &Server, options: Options) -> Result<Self, ClientError> {
         let unreachable = |error: &(dyn Error + 'static)| ClientError::Unreachable {
             server: server.url(),
@@ -74,11 +87,31 @@ impl Client {
             .http2_keep_alive_interval(Duration::from_secs(20))
             .keep_alive_timeout(Duration::from_secs(10))
             .keep_alive_while_idle(true);
-        let channel = endpoint.connect().await.map_err(|error| unreachable(&error))?;
+        let faults = Faults::default();
+        let insecure = |fault| ClientError::Insecure { server: server.url(), fault };
+        let channel = if server.is_secure() {
+            let connector = Connector::new(server, &options.tls, faults.clone()).map_err(insecure)?;
+            endpoint.connect_with_connector(connector).await
+        } else {
+            endpoint.connect().await
+        };
+        let channel = channel.map_err(|error| faults.last().map_or_else(|| unreachable(&error), insecure))?;
         Ok(Self {
             personas: PersonaServiceClient::new(channel.clone()),
             admin: AdminServiceClient::new(channel),
             options,
+            server: server.clone(),
+            faults,
         })
+    }
+
+    /// What the status of a call means: where no registry spoke, the reason may be how TLS ended.
+    fn failed(&self, status: Status) -> ClientError {
+        match (ClientError::from(status), self.faults.last()) {
+            (ClientError::Refused(refusal), Some(fault)) if refusal.reason.is_none() => {
+                ClientError::Insecure { server: self.server.url(), fault }
+            }
+            (error, _) => error,
+        }
     }
 }

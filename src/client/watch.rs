@@ -104,7 +104,10 @@ impl Watch {
                 Ok(Step::Message(Box::new(message)))
             }
             Ok(None) => self.lost(ClientError::Incomplete("a status at the end of the watch")),
-            Err(status) => self.lost(ClientError::from(status)),
+            Err(status) => {
+                let cause = self.client.failed(status);
+                self.lost(cause)
+            }
         }
     }
 
@@ -154,6 +157,7 @@ impl Watch {
             mode: self.selection.mode.into(),
             progress_interval: None,
         };
-        Ok(self.client.personas.clone().watch_personas(request).await?.into_inner())
+        let stream = self.client.personas.clone().watch_personas(request).await;
+        Ok(stream.map_err(|status| self.client.failed(status))?.into_inner())
     }
 }

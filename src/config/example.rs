@@ -37,9 +37,13 @@ fn in_toml(kind: Kind, value: &str) -> String {
     match kind {
         Kind::Switch | Kind::Number(_) | Kind::Seconds => value.to_owned(),
         Kind::Sources | Kind::Origins => format!("[\"{value}\"]"),
-        Kind::Address | Kind::Folder | Kind::Choice(_) | Kind::Server | Kind::Namespace => {
-            format!("\"{value}\"")
-        }
+        Kind::Address
+        | Kind::Folder
+        | Kind::File
+        | Kind::Choice(_)
+        | Kind::Server
+        | Kind::Namespace
+        | Kind::Host => format!("\"{value}\""),
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn placed(mut given: Given, base: &Path, home: Option<&Path>) -> Give
     for item in &mut given.items {
         let (namespace, path) = match (given.setting.kind, item.text.split_once('=')) {
             (Kind::Sources, Some((namespace, path))) => (Some(namespace), path),
-            (Kind::Sources | Kind::Folder, _) => (None, item.text.as_str()),
+            (Kind::Sources | Kind::Folder | Kind::File, _) => (None, item.text.as_str()),
             _ => continue,
         };
         let path = match (path.strip_prefix("~/"), home) {

@@ -17,6 +17,8 @@ pub enum Kind {
     Address,
     /// A folder.
     Folder,
+    /// A file.
+    File,
     /// Folders of personas, each as `DIR` or `NAMESPACE=DIR`.
     Sources,
     /// One of a few words.
@@ -33,6 +35,8 @@ pub enum Kind {
     Namespace,
     /// Origins of web pages.
     Origins,
+    /// Name or IP address of a host.
+    Host,
 }
 
 impl Kind {
@@ -48,6 +52,7 @@ impl Kind {
         match self {
             Self::Address => "ADDR",
             Self::Folder => "DIR",
+            Self::File => "FILE",
             Self::Sources => "[NAMESPACE=]DIR",
             Self::Choice(_) => "WORD",
             Self::Switch => "BOOL",
@@ -56,6 +61,7 @@ impl Kind {
             Self::Server => "URL",
             Self::Namespace => "NS",
             Self::Origins => "ORIGIN",
+            Self::Host => "NAME",
         }
     }
 
@@ -67,9 +73,13 @@ impl Kind {
             Self::Switch => "true or false, without quotes",
             Self::Number(_) => "a whole number, without quotes",
             Self::Seconds => "a number of seconds, without quotes",
-            Self::Address | Self::Folder | Self::Choice(_) | Self::Server | Self::Namespace => {
-                "a text in quotes"
-            }
+            Self::Address
+            | Self::Folder
+            | Self::File
+            | Self::Choice(_)
+            | Self::Server
+            | Self::Namespace
+            | Self::Host => "a text in quotes",
         }
     }
 
@@ -106,6 +116,18 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
 
 pub(super) fn folder(text: &str) -> Result<std::path::PathBuf, String> {
     if text.is_empty() { Err("the folder is missing".to_owned()) } else { Ok(text.into()) }
+}
+
+pub(super) fn file(text: &str) -> Result<std::path::PathBuf, String> {
+    if text.is_empty() { Err("the file is missing".to_owned()) } else { Ok(text.into()) }
+}
+
+/// A name or an IP address, without anything around it.
+pub(super) fn host(text: &str) -> Result<String, String> {
+    if crate::client::is_server_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is neither the name of a host nor an IP address, such as registry.example"))
 }
 
 pub(super) fn source(text: &str) -> Result<Source, String> {

@@ -9,6 +9,7 @@ mod kind;
 mod origin;
 mod setting;
 mod settings;
+mod tls;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -71,6 +72,7 @@ pub struct Config {
     pub entries: Vec<Entry>,
     data_dir: Option<PathBuf>,
     personas: Option<Vec<Source>>,
+    tls: tls::Files,
 }
 
 /// What a setting came to.
@@ -149,6 +151,7 @@ impl Config {
             entries: Vec::new(),
             data_dir: None,
             personas: None,
+            tls: tls::Files::default(),
         }
     }
 
@@ -192,7 +195,9 @@ impl Config {
         }
         if layers.serving {
             config.look(&mut problems);
+            config.look_for_tls(&mut problems);
         }
+        config.look_for_identity(&mut problems);
         problems.sort_by_key(|problem| problem.origin.rank());
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }

@@ -1,5 +1,7 @@
 //! The one table of settings: how each is called in every layer, what it holds, and where its value goes.
 
+mod tls;
+
 use std::time::Duration;
 
 use super::kind::{self, Kind, LogFormat};
@@ -281,6 +283,14 @@ pub static SETTINGS: &[Setting] = &[
         example: "https://example.com",
         set: |config, given| given.each(kind::origin).map(|it| config.options.web_origins = it),
     },
+    tls::CERT,
+    tls::KEY,
+    tls::CLIENT_CA,
+    tls::AUTH,
+    tls::RELOAD,
+    tls::INSECURE,
+    tls::AGE,
+    tls::AGE_GRACE,
     Setting {
         section: Section::Client,
         key: "server",
@@ -288,7 +298,7 @@ pub static SETTINGS: &[Setting] = &[
         variable: "PERSONA_SERVER",
         kind: Kind::Server,
         default: Fallback::Text("http://127.0.0.1:50051"),
-        help: "Where the registry is; scheme and port may be left out",
+        help: "Where the registry is, https:// for TLS; scheme and port may be left out",
         example: "",
         set: |config, given| given.one(kind::server).map(|it| config.server = it),
     },
@@ -314,4 +324,8 @@ pub static SETTINGS: &[Setting] = &[
         example: "",
         set: |config, given| given.one(kind::seconds_above_0).map(|it| config.client.connect_timeout = it),
     },
+    tls::CA_CERT,
+    tls::CLIENT_CERT,
+    tls::CLIENT_KEY,
+    tls::SERVER_NAME,
 ];

@@ -238,3 +238,35 @@ fn the_example_says_the_defaults() {
     let config = Config::load(&all).unwrap();
     assert!(config.entries.iter().all(|entry| entry.origin.layer() == "file"));
 }
+
+#[test]
+fn what_is_said_of_tls_is_put_together() {
+    use crate::server::tls::ClientAuth;
+
+    let load = |file: &str, flags: &[(&str, &str)]| {
+        let (folder, mut layers) = layers(file, &[], flags);
+        layers.serving = true;
+        (folder.path().to_owned(), Config::load(&layers).unwrap())
+    };
+    let pair = "[serve]\ntls-cert = \"a.pem\"\ntls-key = \"/b.pem\"\n";
+    let (folder, config) = load(pair, &[("connection-age", "0"), ("connection-age-grace", "7")]);
+    let tls = config.options.tls.unwrap();
+    assert_eq!((tls.cert, tls.key), (folder.join("a.pem"), PathBuf::from("/b.pem")));
+    assert_eq!((tls.client_ca, tls.client_auth, tls.reload.as_secs()), (None, ClientAuth::None, 10));
+    assert_eq!(config.options.connection_age, None);
+    assert_eq!(config.options.connection_age_grace.map(|grace| grace.as_secs()), Some(7));
+    for (word, auth) in [
+        (None, ClientAuth::Required),
+        (Some("optional"), ClientAuth::Optional),
+        (Some("none"), ClientAuth::None),
+    ] {
+        let flags: Vec<_> = [("tls-client-ca", "c.pem"), ("listen", "0.0.0.0:1")]
+            .into_iter()
+            .chain(word.map(|word| ("tls-client-auth", word)))
+            .collect();
+        let (_, config) = load(pair, &flags);
+        let tls = config.options.tls.unwrap();
+        assert_eq!((tls.client_ca, tls.client_auth), (Some("c.pem".into()), auth));
+    }
+    assert!(load("", &[]).1.options.tls.is_none());
+}

@@ -4,6 +4,7 @@
 mod body;
 pub mod cors;
 mod deadline;
+mod peer;
 mod request_id;
 pub mod stall;
 
@@ -18,6 +19,7 @@ use tower::Service;
 use tracing::Instrument as _;
 
 pub use self::body::GuardedBody;
+pub use self::peer::{Peer, PeerCertificate, UnreadableCertificate, WithPeer};
 use crate::domain::{Caller, Principal};
 
 /// Name of the header that carries the request id, both ways.

@@ -1,20 +1,23 @@
 //! Taking connections: which protocol each speaks, and what each may cost.
 
 use std::io::{self, Cursor};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
+use super::drive::{Age, serve};
+use super::tls::Acceptor;
 use super::{Options, Service};
-use crate::edge::stall;
+use crate::edge::{Peer, WithPeer, stall};
 
 /// What a client that speaks HTTP/2 says first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -27,6 +30,7 @@ const LEAST_BUFFER: usize = 8 * 1024;
 pub(super) async fn accept(
     listener: TcpListener,
     service: Service,
+    tls: Option<Acceptor>,
     options: Options,
     mut stop: watch::Receiver<bool>,
 ) -> JoinSet<()> {
@@ -39,12 +43,12 @@ pub(super) async fn accept(
             Some(_) = connections.join_next() => continue,
         };
         let Ok(place) = place else { break };
-        let stream = loop {
+        let (stream, address) = loop {
             tokio::select! {
                 _ = stop.changed() => return connections,
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => break stream,
+                    Ok(accepted) => break accepted,
                     Err(error) => {
                         // Out of file descriptors, most likely: those that close make room.
                         tracing::warn!(%error, "a connection could not be taken");
@@ -58,10 +62,12 @@ pub(super) async fn accept(
             tracing::debug!(%error, "nodelay is off");
         }
         give_up_after(&stream, options.stall_limit);
-        let (service, options, stop) = (service.clone(), options.clone(), stop.clone());
+        let (service, tls, options, stop) = (service.clone(), tls.clone(), options.clone(), stop.clone());
         connections.spawn(async move {
-            let (reader, writer) = stream.into_split();
-            connection(reader, writer, service, &options, stop).await;
+            match tls {
+                None => plain(stream, address, service, &options, stop).await,
+                Some(tls) => secure(stream, address, &tls, service, &options, stop).await,
+            }
             drop(place);
         });
     }
@@ -82,11 +88,46 @@ fn give_up_after(stream: &TcpStream, limit: Duration) {
     let _ = (stream, limit);
 }
 
-/// Serves one connection to its end. TLS, when it comes, makes `reader` and `writer` before it gets here.
+/// Serves one connection without TLS to its end.
+async fn plain(
+    stream: TcpStream,
+    address: SocketAddr,
+    service: Service,
+    options: &Options,
+    stop: watch::Receiver<bool>,
+) {
+    let end = Instant::now() + options.first_bytes;
+    let service = WithPeer::new(service, Peer { address, certificate: None });
+    let (reader, writer) = stream.into_split();
+    connection(reader, writer, end, service, options, stop).await;
+}
+
+/// Serves one connection with TLS to its end. The handshake takes of the time that the first bytes have.
+async fn secure(
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: &Acceptor,
+    service: Service,
+    options: &Options,
+    mut stop: watch::Receiver<bool>,
+) {
+    let end = Instant::now() + options.first_bytes;
+    let secured = tokio::select! {
+        secured = tls.secure(stream, address, end) => secured,
+        _ = stop.changed() => return,
+    };
+    let Some((stream, certificate)) = secured else { return };
+    let service = WithPeer::new(service, Peer { address, certificate });
+    let (reader, writer) = tokio::io::split(stream);
+    connection(reader, writer, end, service, options, stop).await;
+}
+
+/// Serves one connection to its end. It has until `end` to say which protocol it speaks.
 async fn connection<R, W>(
     mut reader: R,
     writer: W,
-    service: Service,
+    end: Instant,
+    service: WithPeer<Service>,
     options: &Options,
     mut stop: watch::Receiver<bool>,
 ) where
@@ -95,13 +136,14 @@ async fn connection<R, W>(
 {
     // Until it has said what it speaks a connection is nothing that a drain should wait for, nor a place taken for long.
     let said = tokio::select! {
-        said = tokio::time::timeout(options.first_bytes, first_bytes(&mut reader)) => said,
+        said = tokio::time::timeout_at(end, first_bytes(&mut reader)) => said,
         _ = stop.changed() => return,
     };
     let Ok(Ok(said)) = said else { return };
     let is_h2 = said == PREFACE;
     let stream = tokio::io::join(Cursor::new(said).chain(reader), writer);
     let service = TowerToHyperService::new(service);
+    let age = Age::of(options);
     if is_h2 {
         let mut builder = http2::Builder::new(stall::Executor { limit: options.stall_limit });
         builder
@@ -111,7 +153,7 @@ async fn connection<R, W>(
             .max_header_list_size(HEAD_BYTES)
             .keep_alive_interval(options.keepalive)
             .keep_alive_timeout(options.keepalive);
-        serve(builder.serve_connection(TokioIo::new(stream), service), stop).await;
+        serve(builder.serve_connection(TokioIo::new(stream), service), age, stop).await;
     } else {
         let stream = stall::Connection::new(stream, options.stall_limit);
         let mut builder = http1::Builder::new();
@@ -120,7 +162,7 @@ async fn connection<R, W>(
             .header_read_timeout(options.first_bytes)
             .max_header_size(HEAD_BYTES as usize)
             .max_buf_size(options.send_buffer_bytes.max(LEAST_BUFFER));
-        serve(builder.serve_connection(TokioIo::new(stream), service), stop).await;
+        serve(builder.serve_connection(TokioIo::new(stream), service), age, stop).await;
     }
 }
 
@@ -134,30 +176,4 @@ async fn first_bytes(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8
         }
     }
     Ok(said)
-}
-
-/// Drives a connection to its end; told to stop, it takes no more calls and finishes those that it has.
-async fn serve<C>(connection: C, mut stop: watch::Receiver<bool>)
-where
-    C: GracefulConnection,
-    C::Error: std::fmt::Display,
-{
-    tokio::pin!(connection);
-    let mut stopping = false;
-    loop {
-        tokio::select! {
-            ended = connection.as_mut() => {
-                if let Err(error) = ended {
-                    tracing::debug!(%error, "a connection ended in an error");
-                }
-                return;
-            }
-            changed = stop.changed(), if !stopping => {
-                stopping = true;
-                if changed.is_ok() {
-                    connection.as_mut().graceful_shutdown();
-                }
-            }
-        }
-    }
 }

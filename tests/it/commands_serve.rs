@@ -154,7 +154,7 @@ async fn what_keeps_a_server_from_starting_is_told() {
         (&["--listen", &taken][..], format!("error: cannot listen on {taken} (--listen): ")),
         (
             // An address for documentation, which no machine has.
-            &["--listen", "192.0.2.1:50051"],
+            &["--listen", "192.0.2.1:50051", "--insecure"],
             "error: cannot listen on 192.0.2.1:50051 (--listen): ".to_owned(),
         ),
         (&["--data-dir", in_use], format!("error: {in_use} is in use by another registry; stop that one, ")),

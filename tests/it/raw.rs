@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tonic::{Code, Status};
 
@@ -44,7 +45,17 @@ pub fn framed(flag: u8, message: &[u8]) -> Bytes {
 
 /// A call with these headers and this body, to its end.
 pub async fn call(address: SocketAddr, path: &str, headers: &[(&str, &[u8])], body: Bytes) -> Answer {
-    let stream = TcpStream::connect(address).await.unwrap();
+    over(TcpStream::connect(address).await.unwrap(), address, path, headers, body).await
+}
+
+/// The same over a connection that stands.
+pub async fn over(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &[u8])],
+    body: Bytes,
+) -> Answer {
     let (mut sender, connection) =
         http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     let connection = tokio::spawn(connection);

@@ -10,7 +10,7 @@ use crate::cli::output::printable;
 use crate::domain::Name;
 use crate::registry::ImportOutcome;
 use crate::seed::{Findings, Progress, Reason, Refused, Report, Source};
-use crate::server::Ready;
+use crate::server::{Ready, tls};
 
 /// What of the configuration is told.
 pub(super) struct Said {
@@ -20,6 +20,7 @@ pub(super) struct Said {
     /// The registry that commands talk to unless they are told otherwise.
     pub server: String,
     pub follow: bool,
+    pub tls: Option<tls::Options>,
     pub prune: bool,
 }
 
@@ -60,12 +61,34 @@ pub(super) fn announce(ready: &Ready, config: &Said, out: &mut Output) {
     out.say("try it:");
     // What is shown must work as it stands: at this address, with this program, whatever is stored.
     let address = reachable(ready.address);
-    let server = match config.server == format!("http://{address}") {
-        true => String::new(),
-        false => format!(" --server {address}"),
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let server = match (config.server == format!("{scheme}://{address}"), scheme) {
+        (true, _) => String::new(),
+        (false, "https") => format!(" --server https://{address}"),
+        (false, _) => format!(" --server {address}"),
     };
-    out.say(&format!("  {} list{server}", config.program));
-    out.say(&format!("  grpcurl -plaintext {address} persona.registry.v1.PersonaService/ListPersonas"));
+    let (shown, trust) = trust(config.tls.as_ref());
+    out.say(&format!("  {} list{server}{shown}", config.program));
+    out.say(&format!("  grpcurl {trust}{address} persona.registry.v1.PersonaService/ListPersonas"));
+}
+
+/// How the command line and grpcurl are told whom to trust and what to show: what `persona dev-certs` made lies beside the
+/// certificate. Of others the machine knows the authority, and whoever calls has a certificate.
+fn trust(tls: Option<&tls::Options>) -> (String, String) {
+    let Some(tls) = tls else { return (String::new(), "-plaintext ".to_owned()) };
+    let beside = |name: &str| Some(tls.cert.with_file_name(name)).filter(|path| path.is_file());
+    let (mut list, mut grpcurl) = (String::new(), String::new());
+    if let Some(ca) = beside("ca.pem") {
+        list.push_str(&format!(" --ca-cert {}", ca.display()));
+        grpcurl.push_str(&format!("-cacert {} ", ca.display()));
+    }
+    if tls.client_auth == tls::ClientAuth::Required {
+        let shown = |name: &str| beside(name).map_or("FILE".to_owned(), |path| path.display().to_string());
+        let (cert, key) = (shown("client-dev.pem"), shown("client-dev-key.pem"));
+        list.push_str(&format!(" --client-cert {cert} --client-key {key}"));
+        grpcurl.push_str(&format!("-cert {cert} -key {key} "));
+    }
+    (list, grpcurl)
 }
 
 /// Where a client on this machine finds what listens there: `0.0.0.0` means all addresses and is none itself.

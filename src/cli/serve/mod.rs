@@ -39,6 +39,7 @@ pub(crate) async fn run(mut config: Config, out: &mut Output) -> Result<Outcome,
         program: std::env::args().next().unwrap_or_else(|| "persona".to_owned()),
         data_dir: config.options.registry.data_dir.clone(),
         server: config.server.to_string(),
+        tls: config.options.tls.clone(),
         follow: config.options.seeding.follow,
         prune: config.options.seeding.prune,
     };

@@ -4,6 +4,7 @@
 
 mod applied;
 mod audit;
+mod certs;
 mod event;
 mod history;
 mod moves;
@@ -15,6 +16,7 @@ mod write;
 
 pub(super) use applied::{Applied, Exported};
 pub(super) use audit::{ACTIONS, Audited, word};
+pub(super) use certs::{DevCerts, DevClient};
 pub(super) use event::Event;
 pub(super) use history::{Alias, Namespace, Version};
 pub(super) use moves::{AliasDeleted, AliasSet, Compacted, Difference, Promoted, Purged, Restored};
