@@ -6,6 +6,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -15,8 +16,9 @@ use tokio::task::JoinSet;
 use tonic::service::Routes;
 
 use self::accept::accept;
-use crate::edge::Edge;
+use crate::auth::{self, Authenticator};
 use crate::edge::cors::{OriginError, Origins};
+use crate::edge::{self, Edge, Gate};
 use crate::grpc::{self, Services, Transport, Web};
 use crate::registry::{self, OpenError, OpenReport, Registry};
 use crate::seed;
@@ -30,6 +32,10 @@ pub struct Options {
     pub sources: Vec<seed::Source>,
     /// How they are taken in.
     pub seeding: seed::Options,
+    /// Who is let in, and to do what; none: everybody, to do everything.
+    pub auth: Option<auth::Options>,
+    /// What callers may have at once.
+    pub limits: edge::Limits,
     /// Origins whose pages may call from a browser, such as `https://example.com`; `*`: any. Default: none.
     pub web_origins: Vec<String>,
     /// How long a drain may take before what is left is cut. Default 30 s.
@@ -58,6 +64,8 @@ impl Options {
             registry: registry::Options::new(data_dir),
             sources: Vec::new(),
             seeding: seed::Options::default(),
+            auth: None,
+            limits: edge::Limits::default(),
             web_origins: Vec::new(),
             grace: Duration::from_secs(30),
             stall_limit: Duration::from_secs(60),
@@ -73,6 +81,9 @@ impl Options {
 /// Why the server does not start, or stopped without being told.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// API tokens cannot be read.
+    #[error("API tokens cannot be read: {0}")]
+    Tokens(#[from] auth::TokenError),
     /// What was given as an origin of web pages is none.
     #[error("pages cannot be allowed: {0}")]
     Origin(#[from] OriginError),
@@ -135,6 +146,8 @@ pub async fn run(
     tell: impl Fn(News) + Clone + Send + Sync + 'static,
 ) -> Result<(), ServeError> {
     let origins = Origins::parse(&options.web_origins)?;
+    let clock = Arc::clone(&options.registry.clock);
+    let auth = options.auth.clone().map(|auth| Authenticator::new(auth, clock)).transpose()?.map(Arc::new);
     let registry_options = options.registry.clone();
     let (registry, opened) = tokio::task::spawn_blocking(move || Registry::open(registry_options)).await??;
     tokio::pin!(shutdown);
@@ -159,7 +172,13 @@ pub async fn run(
     let mut followers = follow(followers, &registry, &options, &following, &tell);
 
     let (stop_accepting, accepting) = watch::channel(false);
-    let service = Web::new(Edge::new(routes, grpc::status::at_edge), origins, options.stall_limit);
+    let tell: edge::Tell = Arc::new(|_turned| {});
+    let gate = Gate::new(auth.clone(), options.limits.clone(), tell);
+    let mut watching = JoinSet::new();
+    if let Some(auth) = auth {
+        watching.spawn(async move { auth.run(|_changed| {}).await });
+    }
+    let service = Web::new(Edge::new(routes, gate, grpc::status::at_edge), origins, options.stall_limit);
     let connections = tokio::spawn(accept(listener, service, options.clone(), accepting));
     shutdown.await;
 

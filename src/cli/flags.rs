@@ -82,6 +82,16 @@ impl Group for Keeping {
     }
 }
 
+/// What the commands take that look into a data directory beside a running server.
+#[derive(Debug, Clone)]
+pub(super) struct Stored;
+
+impl Group for Stored {
+    fn settings() -> impl Iterator<Item = &'static Setting> {
+        Setting::of(Section::Serve).filter(|setting| setting.key == "data-dir")
+    }
+}
+
 /// What every command that calls a registry takes.
 #[derive(Debug, Clone)]
 pub(super) struct Calling;
@@ -161,6 +171,7 @@ fn arg(setting: &'static Setting) -> Arg {
         Kind::Sources => arg.action(ArgAction::Append).value_hint(ValueHint::DirPath),
         Kind::Origins => arg.action(ArgAction::Append).value_hint(ValueHint::Url),
         Kind::Folder => arg.value_hint(ValueHint::DirPath),
+        Kind::File => arg.value_hint(ValueHint::FilePath),
         // A value that is no number is told beside all other problems, not taken for a flag.
         Kind::Number(_) | Kind::Seconds => arg.allow_negative_numbers(true),
         Kind::Address | Kind::Server | Kind::Namespace => arg,

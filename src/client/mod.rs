@@ -10,12 +10,14 @@ mod error;
 mod findings;
 mod listings;
 mod moves;
+mod token;
 mod watch;
 pub mod words;
 
 use std::error::Error;
 use std::time::Duration;
 
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 
 pub use address::{DEFAULT_PORT, InvalidServer, Server};
@@ -25,6 +27,7 @@ pub use calls::new_request_id;
 pub use error::{CALL_ID_HEADER, ClientError, Refusal, Violation};
 pub use findings::{finding_from_wire, severity};
 pub use listings::Listing;
+pub use token::{Bearer, Token, TokenProblem};
 pub use watch::{Selection, Start, Step, Watch};
 
 use crate::wire::pb::admin_service_client::AdminServiceClient;
@@ -39,19 +42,30 @@ pub struct Options {
     pub call_timeout: Duration,
     /// How often a call that got no decision is tried again.
     pub retries: u32,
+    /// The token that calls are made with.
+    pub token: Option<Token>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { connect_timeout: Duration::from_secs(3), call_timeout: Duration::from_secs(30), retries: 3 }
+        Self {
+            connect_timeout: Duration::from_secs(3),
+            call_timeout: Duration::from_secs(30),
+            retries: 3,
+            token: None,
+        }
     }
 }
+
+/// Every call with its token.
+type Wire = InterceptedService<Channel, Bearer>;
 
 /// A connection to one registry. Cheap to clone; clones share the connection, which mends itself.
 #[derive(Debug, Clone)]
 pub struct Client {
-    personas: PersonaServiceClient<Channel>,
-    admin: AdminServiceClient<Channel>,
+    personas: PersonaServiceClient<Wire>,
+    admin: AdminServiceClient<Wire>,
+    bearer: Bearer,
     options: Options,
 }
 
@@ -75,9 +89,12 @@ impl Client {
             .keep_alive_timeout(Duration::from_secs(10))
             .keep_alive_while_idle(true);
         let channel = endpoint.connect().await.map_err(|error| unreachable(&error))?;
+        let bearer = Bearer::new(options.token.clone());
+        let channel = InterceptedService::new(channel, bearer.clone());
         Ok(Self {
             personas: PersonaServiceClient::new(channel.clone()),
             admin: AdminServiceClient::new(channel),
+            bearer,
             options,
         })
     }

@@ -37,7 +37,7 @@ fn in_toml(kind: Kind, value: &str) -> String {
     match kind {
         Kind::Switch | Kind::Number(_) | Kind::Seconds => value.to_owned(),
         Kind::Sources | Kind::Origins => format!("[\"{value}\"]"),
-        Kind::Address | Kind::Folder | Kind::Choice(_) | Kind::Server | Kind::Namespace => {
+        Kind::Address | Kind::Folder | Kind::File | Kind::Choice(_) | Kind::Server | Kind::Namespace => {
             format!("\"{value}\"")
         }
     }

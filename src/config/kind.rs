@@ -17,6 +17,8 @@ pub enum Kind {
     Address,
     /// A folder.
     Folder,
+    /// A file.
+    File,
     /// Folders of personas, each as `DIR` or `NAMESPACE=DIR`.
     Sources,
     /// One of a few words.
@@ -48,6 +50,7 @@ impl Kind {
         match self {
             Self::Address => "ADDR",
             Self::Folder => "DIR",
+            Self::File => "FILE",
             Self::Sources => "[NAMESPACE=]DIR",
             Self::Choice(_) => "WORD",
             Self::Switch => "BOOL",
@@ -67,7 +70,7 @@ impl Kind {
             Self::Switch => "true or false, without quotes",
             Self::Number(_) => "a whole number, without quotes",
             Self::Seconds => "a number of seconds, without quotes",
-            Self::Address | Self::Folder | Self::Choice(_) | Self::Server | Self::Namespace => {
+            Self::Address | Self::Folder | Self::File | Self::Choice(_) | Self::Server | Self::Namespace => {
                 "a text in quotes"
             }
         }

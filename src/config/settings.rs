@@ -1,5 +1,7 @@
 //! The one table of settings: how each is called in every layer, what it holds, and where its value goes.
 
+mod callers;
+
 use std::time::Duration;
 
 use super::kind::{self, Kind, LogFormat};
@@ -267,6 +269,11 @@ pub static SETTINGS: &[Setting] = &[
         example: "https://example.com",
         set: |config, given| given.each(kind::origin).map(|it| config.options.web_origins = it),
     },
+    callers::AUTH,
+    callers::CALLS_PER_SECOND,
+    callers::CALLS_PER_CALLER,
+    callers::STREAMS_PER_CALLER,
+    callers::CALLS,
     Setting {
         section: Section::Client,
         key: "server",
@@ -300,4 +307,5 @@ pub static SETTINGS: &[Setting] = &[
         example: "",
         set: |config, given| given.one(kind::seconds_above_0).map(|it| config.client.connect_timeout = it),
     },
+    callers::TOKEN_FILE,
 ];

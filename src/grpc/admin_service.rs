@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 use super::parse::Checks;
 use super::persona_service::caller;
 use super::status;
-use crate::domain::{Caller, limits};
+use crate::domain::{Caller, Permission, limits};
 use crate::registry::{
     Backup, Durability, Error, FolderState, ListRefused, RefusedReason, RefusedSource, Registry, WriteState,
 };
@@ -38,8 +38,12 @@ impl pb::admin_service_server::AdminService for Admin {
         &self,
         request: Request<pb::GetStatusRequest>,
     ) -> Result<Response<pb::GetStatusResponse>, Status> {
-        caller(&request)?;
+        let caller = caller(&request)?;
+        let may = caller.require_in(Permission::Read, None).map_err(Error::from);
+        may.map_err(|error| status::of(&error))?;
         let status = self.registry.status();
+        // How much there is that the caller may not see is not told.
+        let sees_all = caller.access.may_everywhere(Permission::Read);
         Ok(Response::new(pb::GetStatusResponse {
             header: Some(wire::header(self.registry.store_id(), status.revision)),
             server_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -57,14 +61,14 @@ impl pb::admin_service_server::AdminService for Admin {
                 WriteState::Full => WireWriteState::Full,
             }
             .into(),
-            counts: Some(Counts {
+            counts: sees_all.then(|| Counts {
                 namespaces: wire::number(status.namespaces),
                 personas: wire::number(status.personas),
                 versions: wire::number(status.versions),
                 watches: wire::number(status.watches),
             }),
             limits: Some(limits(status.watch_streams)),
-            folders: self.registry.folders().into_iter().map(folder).collect(),
+            folders: self.registry.folders(&caller).into_iter().map(folder).collect(),
         }))
     }
 
