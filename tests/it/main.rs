@@ -14,6 +14,7 @@
 
 mod aliases;
 mod as_of;
+mod auth;
 mod backups;
 mod batches;
 mod calls;
@@ -53,6 +54,7 @@ mod folder_model;
 mod follow_moves;
 mod harness;
 mod history;
+mod issuer;
 mod journal;
 mod journal_commits;
 mod journal_damage;
