@@ -15,6 +15,7 @@ pub mod store;
 pub mod registry;
 pub mod seed;
 pub mod wire;
+pub mod auth;
 pub mod edge;
 pub mod grpc;
 pub mod client;

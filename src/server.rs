@@ -20,8 +20,10 @@ use tonic::service::Routes;
 
 use self::accept::accept;
 pub use self::exposure::{Exposed, may_listen};
-use crate::edge::Edge;
+use crate::auth::{self, Authenticator};
+use crate::domain::{Access, Caller, Principal};
 use crate::edge::cors::{OriginError, Origins};
+use crate::edge::{self, Edge, Gate, Turned};
 use crate::grpc::{self, Services, Transport, Web};
 use crate::registry::{self, AuditEvent, OpenError, OpenReport, Registry};
 use crate::seed;
@@ -37,6 +39,10 @@ pub struct Options {
     pub seeding: seed::Options,
     /// Digest of the settings that it is started with, for the audit log; none: it is not known.
     pub settings: Option<crate::domain::Digest>,
+    /// Who is let in, and to do what; none: everybody, to do everything.
+    pub auth: Option<auth::Options>,
+    /// What callers may have at once.
+    pub limits: edge::Limits,
     /// Origins whose pages may call from a browser, such as `https://example.com`; `*`: any. Default: none.
     pub web_origins: Vec<String>,
     /// How long a drain may take before what is left is cut. Default 30 s.
@@ -75,6 +81,8 @@ impl Options {
             sources: Vec::new(),
             seeding: seed::Options::default(),
             settings: None,
+            auth: None,
+            limits: edge::Limits::default(),
             web_origins: Vec::new(),
             grace: Duration::from_secs(30),
             stall_limit: Duration::from_secs(60),
@@ -94,6 +102,9 @@ impl Options {
 /// Why the server does not start, or stopped without being told.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// API tokens cannot be read.
+    #[error("API tokens cannot be read: {0}")]
+    Tokens(#[from] auth::TokenError),
     /// What was given as an origin of web pages is none.
     #[error("pages cannot be allowed: {0}")]
     Origin(#[from] OriginError),
@@ -173,6 +184,8 @@ pub async fn run(
         None => None,
     };
     let origins = Origins::parse(&options.web_origins)?;
+    let clock = Arc::clone(&options.registry.clock);
+    let auth = options.auth.clone().map(|auth| Authenticator::new(auth, clock)).transpose()?.map(Arc::new);
     let registry_options = options.registry.clone();
     let (registry, opened) = tokio::task::spawn_blocking(move || Registry::open(registry_options)).await??;
     let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -202,7 +215,13 @@ pub async fn run(
     let mut followers = follow(followers, &registry, &options, &following, &tell);
 
     let (stop_accepting, accepting) = watch::channel(false);
-    let service = Web::new(Edge::new(routes, grpc::status::at_edge), origins, options.stall_limit);
+    let gate = Gate::new(auth.clone(), options.limits.clone(), on_record(&registry));
+    let mut watching = JoinSet::new();
+    if let Some(auth) = auth {
+        let registry = registry.clone();
+        watching.spawn(async move { auth.run(|changed| registry.audit(reloaded(changed))).await });
+    }
+    let service = Web::new(Edge::new(routes, gate, grpc::status::at_edge), origins, options.stall_limit);
     let connections = tokio::spawn(accept(listener, service, tls, options.clone(), accepting));
     shutdown.await;
 
@@ -233,6 +252,31 @@ pub async fn run(
     registry.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Puts calls that are not let in on record.
+fn on_record(registry: &Registry) -> edge::Tell {
+    let registry = registry.clone();
+    Arc::new(move |turned: &Turned| {
+        let Turned { path, call_id, principal, peer, failure } = turned;
+        let principal = principal.clone().unwrap_or_else(Principal::anonymous);
+        let caller =
+            Caller { principal, call_id: Arc::clone(call_id), access: Access::Granted(Arc::default()) };
+        let method = path.rsplit('/').next().unwrap_or_default().to_owned();
+        let reason = grpc::status::reason_at_edge(failure).to_owned();
+        let (namespace, name, peer) = (String::new(), String::new(), *peer);
+        registry.audit(AuditEvent::Refused { caller, method, reason, namespace, name, peer });
+    })
+}
+
+/// What is put on record of a change while the server runs.
+fn reloaded(changed: auth::Changed) -> AuditEvent {
+    let (what, detail) = match changed {
+        auth::Changed::Policy => ("policy", "who is granted what has changed"),
+        auth::Changed::Tokens => ("tokens", "API tokens were made or revoked"),
+    };
+    let caller = Caller::internal("server", "reload");
+    AuditEvent::Config { caller, what: what.to_owned(), detail: detail.to_owned(), before: None, after: None }
 }
 
 /// Takes in all folders, one behind the other.

@@ -82,6 +82,16 @@ impl Group for Keeping {
     }
 }
 
+/// What the commands take that look into a data directory beside a running server.
+#[derive(Debug, Clone)]
+pub(super) struct Stored;
+
+impl Group for Stored {
+    fn settings() -> impl Iterator<Item = &'static Setting> {
+        Setting::of(Section::Serve).filter(|setting| setting.key == "data-dir")
+    }
+}
+
 /// What every command that calls a registry takes.
 #[derive(Debug, Clone)]
 pub(super) struct Calling;

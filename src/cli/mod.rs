@@ -3,6 +3,7 @@
 mod alias;
 mod apply;
 mod audit;
+mod auth;
 mod backup;
 mod check;
 mod compact;
@@ -34,6 +35,7 @@ mod serve;
 mod shape;
 mod status;
 mod table;
+mod token;
 mod validate;
 mod walk;
 mod watch;
@@ -119,6 +121,8 @@ enum Command {
     Backup(backup::Args),
     RestoreStore(restore_store::Args),
     Check(check::Args),
+    Token(token::Args),
+    Auth(auth::Args),
     Compact(compact_store::Args),
     Config(config::Args),
     DevCerts(dev_certs::Args),
@@ -218,6 +222,21 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
         Command::Check(args) => check::run(&args, load(&[args.store.given()], false)?.keeping()?, out),
         Command::Compact(args) => {
             compact_store::run(&args, load(&[args.store.given()], false)?.keeping()?, out).await
+        }
+        Command::Token(args) => match args.what {
+            token::What::Create(args) => {
+                token::create(&args, &load(&[args.store.given()], false)?.keeping()?, out)
+            }
+            token::What::List(args) => {
+                token::list(&args, &load(&[args.store.given()], false)?.keeping()?, out)
+            }
+            token::What::Revoke(args) => {
+                token::revoke(&args, &load(&[args.store.given()], false)?.keeping()?, out)
+            }
+        },
+        Command::Auth(args) => {
+            let auth::What::Check(args) = args.what;
+            auth::check(&args, &load(&[args.store.given()], false)?.keeping()?, out)
         }
         Command::Config(args) => match args.what {
             config::What::Show(args) => {

@@ -90,6 +90,13 @@ impl ClientError {
         }
     }
 
+    /// Whether the credential was believed once and its time is over.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.reason == Some(ErrorReason::CredentialsInvalid)
+            && refusal.metadata.get("cause").is_some_and(|cause| cause == "expired"))
+    }
+
     /// Whether nobody knows what became of the request: a write may have happened.
     #[must_use]
     pub fn is_undecided(&self) -> bool {

@@ -11,6 +11,7 @@ mod findings;
 mod listings;
 mod moves;
 mod tls;
+mod token;
 mod watch;
 pub mod words;
 
@@ -18,6 +19,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use tonic::Status;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 
 pub use address::{DEFAULT_PORT, InvalidServer, Server};
@@ -28,6 +30,7 @@ pub use error::{CALL_ID_HEADER, ClientError, Refusal, Violation};
 pub use findings::{finding_from_wire, severity};
 pub use listings::Listing;
 pub use tls::{TlsFault, TlsOptions, is_server_name};
+pub use token::{Bearer, Token, TokenProblem};
 pub use watch::{Selection, Start, Step, Watch};
 
 use self::tls::{Connector, Faults};
@@ -45,6 +48,8 @@ pub struct Options {
     pub retries: u32,
     /// What is trusted and shown over TLS.
     pub tls: TlsOptions,
+    /// The token that calls are made with.
+    pub token: Option<Token>,
 }
 
 impl Default for Options {
@@ -54,15 +59,20 @@ impl Default for Options {
             call_timeout: Duration::from_secs(30),
             retries: 3,
             tls: TlsOptions::default(),
+            token: None,
         }
     }
 }
 
+/// Every call with its token.
+type Wire = InterceptedService<Channel, Bearer>;
+
 /// A connection to one registry. Cheap to clone; clones share the connection, which mends itself.
 #[derive(Debug, Clone)]
 pub struct Client {
-    personas: PersonaServiceClient<Channel>,
-    admin: AdminServiceClient<Channel>,
+    personas: PersonaServiceClient<Wire>,
+    admin: AdminServiceClient<Wire>,
+    bearer: Bearer,
     options: Options,
     server: Server,
     faults: Faults,
@@ -96,9 +106,12 @@ impl Client {
             endpoint.connect().await
         };
         let channel = channel.map_err(|error| faults.last().map_or_else(|| unreachable(&error), insecure))?;
+        let bearer = Bearer::new(options.token.clone());
+        let channel = InterceptedService::new(channel, bearer.clone());
         Ok(Self {
             personas: PersonaServiceClient::new(channel.clone()),
             admin: AdminServiceClient::new(channel),
+            bearer,
             options,
             server: server.clone(),
             faults,

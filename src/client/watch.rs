@@ -6,6 +6,7 @@ use tonic::Streaming;
 
 use super::{Backoff, Client, ClientError};
 use crate::wire::pb;
+use crate::wire::pb::ErrorReason;
 
 /// What to follow.
 #[derive(Debug, Clone, Default)]
@@ -133,7 +134,12 @@ impl Watch {
     fn lost(&mut self, cause: ClientError) -> Result<Step, ClientError> {
         self.stream = None;
         let ended = matches!(cause, ClientError::Incomplete(_));
-        if !(cause.is_transient() || ended) {
+        if cause.reason() == Some(ErrorReason::AccessChanged) && self.selection.namespace == "-" {
+            // What may be seen is another selection by now, and the token is of the one before.
+            self.start = Start::Snapshot;
+        }
+        let renewed = cause.is_expired() && self.client.bearer.may_change();
+        if !(cause.is_transient() || ended || renewed) {
             return Err(cause);
         }
         let asked = cause.retry_delay().or(self.asked.take());

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::settings::SETTINGS;
-use super::{FILE_VARIABLE, Given, Origin, Problem};
+use super::{FILE_VARIABLE, Given, Origin, Problem, TOKEN_VARIABLE};
 use crate::diagnostic::nearest;
 
 const PREFIX: &str = "PERSONA_";
@@ -11,6 +11,7 @@ const PREFIX: &str = "PERSONA_";
 /// Variables that are no settings: the file's own, and those of this project's tests.
 pub const OTHERS: &[&str] = &[
     FILE_VARIABLE,
+    TOKEN_VARIABLE,
     "PERSONA_CORPUS",
     "PERSONA_CRASH_BINARY",
     "PERSONA_CRASH_ROUNDS",

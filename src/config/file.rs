@@ -8,15 +8,20 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::kind::Kind;
+use super::policy::{self, Wrong};
 use super::setting::{Section, Setting};
-use super::{FILE, FILE_FLAG, FILE_VARIABLE, Given, Item, Layers, Origin, Problem};
+use super::{FILE, FILE_FLAG, FILE_VARIABLE, Given, Item, Layers, Origin, Problem, folders};
+use crate::auth::Policy;
 use crate::diagnostic::{LineIndex, did_you_mean};
 
 /// A file of settings that is longer is something else.
 const MOST_BYTES: u64 = 1024 * 1024;
 
 /// The file and what it says.
-pub(super) fn read(layers: &Layers, problems: &mut Vec<Problem>) -> (Option<PathBuf>, Vec<Given>) {
+pub(super) fn read(
+    layers: &Layers,
+    problems: &mut Vec<Problem>,
+) -> (Option<PathBuf>, Vec<Given>, Option<Policy>) {
     let variable = layers.variables.iter().find(|(name, value)| name == FILE_VARIABLE && !value.is_empty());
     let (path, named) = match (&layers.file, variable) {
         (Some(path), _) => (path.clone(), Some(Origin::Flag(FILE_FLAG.to_owned()))),
@@ -28,7 +33,7 @@ pub(super) fn read(layers: &Layers, problems: &mut Vec<Problem>) -> (Option<Path
     let content = match content(&path) {
         Ok(content) => content,
         Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
-            return (None, Vec::new());
+            return (None, Vec::new(), None);
         }
         Err(error) => {
             let place = named.unwrap_or_else(|| Source { path: &path, lines: LineIndex::new(b"") }.at(0));
@@ -36,18 +41,18 @@ pub(super) fn read(layers: &Layers, problems: &mut Vec<Problem>) -> (Option<Path
                 .then(|| format!("`persona config example > {}` writes one", path.display()));
             let message = format!("cannot read {}: {error}", path.display());
             problems.push(Problem::new(&place, message).with_help(help));
-            return (None, Vec::new());
+            return (None, Vec::new(), None);
         }
     };
     let source = Source { path: &path, lines: LineIndex::new(&content) };
-    let said = match std::str::from_utf8(&content) {
-        Ok(text) => source.said(text, problems),
+    let (said, policy) = match std::str::from_utf8(&content) {
+        Ok(text) => (source.said(text, problems), source.policy(text, problems)),
         Err(error) => {
             problems.push(Problem::new(&source.at(error.valid_up_to()), "this is no UTF-8"));
-            Vec::new()
+            (Vec::new(), None)
         }
     };
-    (Some(path), said)
+    (Some(path), said, policy)
 }
 
 fn content(path: &Path) -> io::Result<Vec<u8>> {
@@ -72,6 +77,18 @@ impl Source<'_> {
     fn at(&self, offset: usize) -> Origin {
         let position = self.lines.position(offset);
         Origin::File { path: self.path.display().to_string(), line: position.line, column: position.column }
+    }
+
+    /// What the file says of callers. A file that is no TOML was told of already.
+    fn policy(&self, text: &str, problems: &mut Vec<Problem>) -> Option<Policy> {
+        if !DeTable::parse_recoverable(text).1.is_empty() {
+            return None;
+        }
+        let base = self.path.parent().map(folders::plain).unwrap_or_default();
+        policy::read(text, &base).unwrap_or_else(|Wrong { offset, message }| {
+            problems.push(Problem::new(&self.at(offset), message));
+            None
+        })
     }
 
     fn said(&self, text: &str, problems: &mut Vec<Problem>) -> Vec<Given> {
@@ -102,6 +119,8 @@ impl Source<'_> {
                     let message = format!("{name} is a table; write [{name}] on a line of its own");
                     problems.push(Problem::new(&place, message));
                 }
+                // Read apart.
+                (None, DeValue::Table(_)) if name == policy::TABLE => {}
                 (None, _) => problems.push(stray(&place, name, value.get_ref())),
             }
         }
@@ -205,7 +224,7 @@ fn stray(place: &Origin, name: &str, value: &DeValue<'_>) -> Problem {
         );
     }
     let near = did_you_mean(name, Section::ALL.map(Section::name));
-    let help = near.or_else(|| Some("the tables are [serve] and [client]".to_owned()));
+    let help = near.or_else(|| Some("the tables are [serve], [client] and [auth]".to_owned()));
     Problem::new(place, format!("there is no table [{name}]")).with_help(help)
 }
 

@@ -1,12 +1,18 @@
 //! Folders: what a path in a layer means, where data is kept by default, and whether what a server needs is there.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use super::kind::Kind;
+use super::policy;
 use super::{Config, Fallback, Given, Origin, Problem};
+use crate::auth;
 use crate::diagnostic::nearest;
 use crate::domain::{Digest, Namespace};
 use crate::seed::Source;
+
+/// The file of API tokens, in the data directory.
+const TOKENS: &str = "tokens.json";
 
 /// The folder of personas that is taken in when none is named.
 const USUAL: &str = "personas";
@@ -54,6 +60,7 @@ impl Config {
     /// Fills in the folders that a server needs, and looks whether they are there.
     pub(super) fn look(&mut self, problems: &mut Vec<Problem>) {
         problems.extend(self.look_for_data().err());
+        self.look_for_callers();
         let Some(sources) = self.personas.clone() else {
             if Path::new(USUAL).is_dir() {
                 self.show_default("personas", USUAL.to_owned());
@@ -113,6 +120,25 @@ impl Config {
         self.show_default("data-dir", dir.display().to_string());
         self.options.registry.data_dir = dir;
         Ok(())
+    }
+
+    /// Who is let in: as the file says, or holders of API tokens.
+    fn look_for_callers(&mut self) {
+        let is_on = self.auth.unwrap_or(self.policy.is_some());
+        self.show_default("auth", is_on.to_string());
+        if !is_on {
+            return;
+        }
+        let policy = self.policy.clone().unwrap_or_default();
+        let mut auth = auth::Options::new(policy, self.token_file());
+        auth.reload = self.file.clone().map(|file| auth::Reload(Arc::new(move || policy::load(&file))));
+        self.options.auth = Some(auth);
+    }
+
+    /// Where API tokens are kept.
+    #[must_use]
+    pub fn token_file(&self) -> PathBuf {
+        self.options.registry.data_dir.join(TOKENS)
     }
 
     /// What a default that depends on the machine came to.

@@ -7,6 +7,7 @@ mod file;
 mod folders;
 mod kind;
 mod origin;
+mod policy;
 mod setting;
 mod settings;
 mod tls;
@@ -21,10 +22,12 @@ pub use example::example;
 pub use folders::nearest_path;
 pub use kind::{Kind, LogFormat};
 pub use origin::{Origin, Problem};
+pub use policy::load as load_policy;
 pub use setting::{Fallback, Section, Setting};
 pub use settings::SETTINGS;
 
-use crate::client::{self, DEFAULT_PORT, Server};
+use crate::auth::Policy;
+use crate::client::{self, DEFAULT_PORT, Server, Token};
 use crate::domain::{Digest, Namespace};
 use crate::seed::Source;
 use crate::server;
@@ -34,6 +37,9 @@ pub const FILE: &str = "persona.toml";
 
 /// The variable that names another file.
 pub const FILE_VARIABLE: &str = "PERSONA_CONFIG";
+
+/// The variable that holds the token of calls itself. There is no such flag: others on the machine see those.
+pub const TOKEN_VARIABLE: &str = "PERSONA_TOKEN";
 
 /// The flag that names another file.
 pub const FILE_FLAG: &str = "--config";
@@ -70,6 +76,10 @@ pub struct Config {
     pub client: client::Options,
     /// Every setting, in the order of [`SETTINGS`].
     pub entries: Vec<Entry>,
+    /// What the file says of callers.
+    pub policy: Option<Policy>,
+    /// Whether callers must say who they are, where that is said.
+    auth: Option<bool>,
     data_dir: Option<PathBuf>,
     personas: Option<Vec<Source>>,
     tls: tls::Files,
@@ -149,6 +159,8 @@ impl Config {
             namespace: Namespace::default(),
             client: client::Options::default(),
             entries: Vec::new(),
+            policy: None,
+            auth: None,
             data_dir: None,
             personas: None,
             tls: tls::Files::default(),
@@ -175,8 +187,8 @@ impl Config {
                 places: Vec::new(),
             });
         }
-        let (file, in_file) = file::read(layers, &mut problems);
-        config.file = file;
+        let (file, in_file, policy) = file::read(layers, &mut problems);
+        (config.file, config.policy) = (file, policy);
         let base = config.file.as_deref().and_then(Path::parent).map(folders::plain).unwrap_or_default();
         said.extend(in_file.into_iter().map(|given| folders::placed(given, &base, home.as_deref())));
         said.extend(
@@ -193,6 +205,7 @@ impl Config {
                 Err(wrong) => problems.extend(wrong),
             }
         }
+        config.look_for_token(layers);
         if layers.serving {
             config.look(&mut problems);
             config.look_for_tls(&mut problems);
@@ -208,6 +221,18 @@ impl Config {
         let text = |entry: &Entry| format!("{}={}", entry.setting.key, entry.values.join("\0"));
         let texts: Vec<_> = self.entries.iter().map(text).collect();
         Digest::of_parts(&texts.iter().map(String::as_bytes).collect::<Vec<_>>())
+    }
+
+    /// The token in the environment, unless a flag names a file with another.
+    fn look_for_token(&mut self, layers: &Layers) {
+        let flagged = self
+            .entries
+            .iter()
+            .any(|entry| entry.setting.key == "token-file" && matches!(entry.origin, Origin::Flag(_)));
+        let given = layers.variables.iter().find(|(name, value)| name == TOKEN_VARIABLE && !value.is_empty());
+        if let Some((_, token)) = given.filter(|_| !flagged) {
+            self.client.token = Some(Token::Text(token.to_string_lossy().into_owned()));
+        }
     }
 
     /// Keeps what a layer said, over what lower ones did.

@@ -1,6 +1,7 @@
 //! The one table of settings: how each is called in every layer, what it holds, and where its value goes.
 
 mod tls;
+mod callers;
 
 use std::time::Duration;
 
@@ -291,6 +292,11 @@ pub static SETTINGS: &[Setting] = &[
     tls::INSECURE,
     tls::AGE,
     tls::AGE_GRACE,
+    callers::AUTH,
+    callers::CALLS_PER_SECOND,
+    callers::CALLS_PER_CALLER,
+    callers::STREAMS_PER_CALLER,
+    callers::CALLS,
     Setting {
         section: Section::Client,
         key: "server",
@@ -328,4 +334,5 @@ pub static SETTINGS: &[Setting] = &[
     tls::CLIENT_CERT,
     tls::CLIENT_KEY,
     tls::SERVER_NAME,
+    callers::TOKEN_FILE,
 ];

@@ -22,6 +22,14 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// How long ago another moment was; nothing where it is yet to come.
+    #[must_use]
+    pub fn since(self, other: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(other.0)).unwrap_or(0))
+    }
+}
+
 fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }

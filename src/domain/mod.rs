@@ -1,5 +1,6 @@
 //! The vocabulary of the registry: values that cannot be built wrong, and nothing that does I/O.
 
+mod access;
 mod caller;
 mod clock;
 mod commit;
@@ -10,8 +11,10 @@ pub mod limits;
 mod name;
 mod number;
 mod persona;
+mod role;
 
-pub use caller::{Caller, Principal};
+pub use access::{Access, Granted, Missing, Scope};
+pub use caller::{Caller, Denied, Principal};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use commit::{
     Brought, Change, Commit, Method, RequestKey, RequestRecord, SourceBase, SourceId, StoreId, WriteOutcome,
@@ -22,3 +25,4 @@ pub use field::Field;
 pub use name::{Alias, InvalidName, Name, Namespace};
 pub use number::{Revision, Sequence, Version};
 pub use persona::{AliasMove, Derived, Interaction, Origin, Persona, Purge, Section, Tombstone, View};
+pub use role::{Grant, InvalidPattern, InvalidRole, Pattern, Permission, Role};

@@ -115,6 +115,14 @@ name_type! {
     Alias
 }
 
+impl Name {
+    /// A name that none stands behind, in the order of bytes.
+    #[must_use]
+    pub fn greatest() -> Self {
+        Self("z".repeat(limits::NAME_BYTES).into())
+    }
+}
+
 impl Alias {
     /// The word for the newest version: automatic, and nobody's to set.
     pub const LATEST: &'static str = "latest";

@@ -1,7 +1,7 @@
 //! A response body under guard: a deadline, a panic or a reader that stopped reading ends it in order, and its
 //! end is logged.
 
-use std::future::Future as _;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,21 +9,63 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
+use super::gate::Gate;
+use super::share::Place;
 use super::stall::{self, Guard};
 use super::{Explain, Failure};
+use crate::auth::Session;
 
 /// A body that ends in order whatever its code or its reader does.
 pub struct GuardedBody<B> {
     inner: B,
-    deadline: Option<Pin<Box<Sleep>>>,
+    watchdog: Watchdog,
+    /// What ends a body that is not all there at once.
+    end: Option<Pin<Box<dyn Future<Output = Failure> + Send>>>,
     explain: Explain,
     span: tracing::Span,
     started: Instant,
     /// Tells the stream's task when the reader does not take what it was given.
     guard: Option<Guard>,
     state: State,
+    frames: u32,
+}
+
+/// Frames of data that only a stream has.
+const STREAM_FRAMES: u32 = 2;
+
+/// What may end a call from outside, and what it holds until it ends.
+#[derive(Debug, Default)]
+pub(super) struct Watchdog {
+    pub deadline: Option<Instant>,
+    /// Who calls, where anybody is told apart.
+    pub session: Option<(Gate, Session)>,
+    /// Given back when the call is over.
+    pub _place: Option<Place>,
+}
+
+impl Watchdog {
+    /// Resolves when the call must end; none: it need not.
+    fn watch(&self) -> Option<Pin<Box<dyn Future<Output = Failure> + Send>>> {
+        let deadline = self.deadline.map(|at| async move {
+            tokio::time::sleep_until(at).await;
+            Failure::DeadlineExpired
+        });
+        let objection =
+            self.session.as_ref().and_then(|(gate, session)| gate.until_objection(session.clone()));
+        Some(match (deadline, objection) {
+            (None, None) => return None,
+            (Some(deadline), None) => Box::pin(deadline),
+            (None, Some(objection)) => Box::pin(objection),
+            (Some(deadline), Some(objection)) => Box::pin(async move {
+                tokio::select! {
+                    failure = deadline => failure,
+                    failure = objection => failure,
+                }
+            }),
+        })
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -37,16 +79,13 @@ impl<B: Body> GuardedBody<B> {
     pub(super) fn new(
         inner: B,
         headers: &HeaderMap,
-        deadline: Option<Instant>,
+        watchdog: Watchdog,
         explain: Explain,
         span: tracing::Span,
         started: Instant,
     ) -> Self {
         let state = headers.get("grpc-status").map_or(State::Streaming, ended);
-        // A body that is all there needs no timer.
-        let deadline = deadline.filter(|_| !inner.is_end_stream());
-        let deadline = deadline.map(|at| Box::pin(tokio::time::sleep_until(at)));
-        Self { inner, deadline, explain, span, started, guard: stall::current(), state }
+        Self { inner, watchdog, end: None, explain, span, started, guard: stall::current(), state, frames: 0 }
     }
 }
 
@@ -78,14 +117,13 @@ impl<B: Body<Data = Bytes> + Unpin> Body for GuardedBody<B> {
             // Asked for more, so the reader has room.
             guard.disarm();
         }
-        if let Some(deadline) = &mut this.deadline
-            && deadline.as_mut().poll(context).is_ready()
-            && this.state == State::Streaming
-        {
-            return this.fail(&Failure::DeadlineExpired);
-        }
         if matches!(this.state, State::Ended(_)) {
             return Poll::Ready(None);
+        }
+        if let Some(end) = &mut this.end
+            && let Poll::Ready(failure) = end.as_mut().poll(context)
+        {
+            return this.fail(&failure);
         }
         let span = this.span.clone();
         let polled = span
@@ -95,11 +133,26 @@ impl<B: Body<Data = Bytes> + Unpin> Body for GuardedBody<B> {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(trailers) = frame.trailers_ref() {
                     this.state = trailers.get("grpc-status").map_or(State::Ended(String::new()), ended);
-                } else if let Some(guard) = &this.guard {
-                    guard.arm();
+                } else {
+                    if let Some(guard) = &this.guard {
+                        guard.arm();
+                    }
+                    this.frames = this.frames.saturating_add(1);
+                    if this.frames == STREAM_FRAMES && this.end.is_none() {
+                        this.end = this.watchdog.watch();
+                    }
                 }
             }
             Poll::Ready(_) => this.state = State::Ended(String::new()),
+            Poll::Pending if this.end.is_none() => {
+                // So does a body that makes its reader wait.
+                this.end = this.watchdog.watch();
+                if let Some(end) = &mut this.end
+                    && let Poll::Ready(failure) = end.as_mut().poll(context)
+                {
+                    return this.fail(&failure);
+                }
+            }
             Poll::Pending => {}
         }
         polled

@@ -4,23 +4,31 @@
 mod body;
 pub mod cors;
 mod deadline;
+mod gate;
 mod peer;
 mod request_id;
+mod share;
 pub mod stall;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Request, Response};
-use tower::Service;
+use tokio::time::Instant;
+use tower::{Service, ServiceExt as _};
 use tracing::Instrument as _;
 
 pub use self::body::GuardedBody;
+use self::body::Watchdog;
+use self::gate::{Call, Entered, Entry};
+pub use self::gate::{Gate, Tell, Turned};
 pub use self::peer::{Peer, PeerCertificate, UnreadableCertificate, WithPeer};
-use crate::domain::{Caller, Principal};
+pub use self::share::{Kind, Limits};
+use crate::auth::Refusal;
 
 /// Name of the header that carries the request id, both ways.
 pub const REQUEST_ID: &str = "x-request-id";
@@ -34,6 +42,17 @@ pub enum Failure {
     TimeoutInvalid(String),
     /// Its code panicked.
     Panicked,
+    /// Who calls is not told, not believed, or may do something else by now.
+    Refused(Refusal),
+    /// The caller asks for more than one may have.
+    OverShare {
+        /// Of what.
+        kind: Kind,
+        /// How much one may have.
+        limit: usize,
+    },
+    /// All callers together ask for more than is served.
+    Overloaded,
 }
 
 /// Turns a failure into what a response ends with: headers of a response without a body, or trailers.
@@ -43,21 +62,23 @@ pub type Explain = fn(&Failure) -> HeaderMap;
 #[derive(Debug, Clone)]
 pub struct Edge<S> {
     inner: S,
+    gate: Gate,
     explain: Explain,
 }
 
 impl<S> Edge<S> {
     /// Puts the edge around a service.
-    pub const fn new(inner: S, explain: Explain) -> Self {
-        Self { inner, explain }
+    pub const fn new(inner: S, gate: Gate, explain: Explain) -> Self {
+        Self { inner, gate, explain }
     }
 }
 
 impl<S, B, R> Service<Request<B>> for Edge<S>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send + 'static,
-    S::Error: 'static,
+    S::Error: Send + 'static,
+    B: Send + 'static,
     R: http_body::Body<Data = bytes::Bytes> + Default + Unpin + Send + 'static,
 {
     type Response = Response<GuardedBody<R>>;
@@ -68,28 +89,31 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         let call_id = request_id::of(request.headers());
-        let span = tracing::info_span!("rpc", method = request.uri().path(), request_id = &*call_id);
-        let deadline = deadline::of(request.headers());
-        let explain = self.explain;
-        // Until authentication is on, every caller is the same one.
-        let caller = Caller { principal: Principal::anonymous(), call_id: call_id.clone() };
-        request.extensions_mut().insert(caller);
-        let started = tokio::time::Instant::now();
-        let answer = match deadline {
-            Err(problem) => Err(Failure::TimeoutInvalid(problem)),
+        let span = tracing::info_span!(
+            "rpc",
+            method = request.uri().path(),
+            request_id = &*call_id,
+            principal = tracing::field::Empty
+        );
+        let started = Instant::now();
+        let begun = match deadline::of(request.headers()) {
+            Err(problem) => Begun::Ended(Failure::TimeoutInvalid(problem)),
             Ok(deadline) => {
                 let deadline = deadline.map(|within| started + within);
-                let call = std::panic::catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
-                call.map(|call| (call, deadline)).map_err(|_| Failure::Panicked)
+                span.in_scope(|| self.begin(request, &call_id, deadline))
             }
         };
-        let inside = span.clone();
+        let (explain, inside) = (self.explain, span.clone());
         let future = async move {
-            let (answer, deadline) = match answer {
-                Err(failure) => (Err(failure), None),
-                Ok((call, deadline)) => (within(call, deadline).await, deadline),
+            let (answer, watchdog) = match begun {
+                Begun::Ended(failure) => (Err(failure), Watchdog::default()),
+                Begun::Called(call, watchdog) => (within(call, watchdog.deadline).await, watchdog),
+                Begun::Asking(call, deadline) => match within(call, deadline).await {
+                    Ok(Ok((answer, watchdog))) => (Ok(answer), watchdog),
+                    Ok(Err(failure)) | Err(failure) => (Err(failure), Watchdog::default()),
+                },
             };
             let response = match answer {
                 Ok(answer) => answer?,
@@ -102,18 +126,73 @@ where
             if let Ok(value) = HeaderValue::from_str(&call_id) {
                 parts.headers.insert(REQUEST_ID, value);
             }
-            let body = GuardedBody::new(body, &parts.headers, deadline, explain, inside, started);
+            let body = GuardedBody::new(body, &parts.headers, watchdog, explain, inside, started);
             Ok(Response::from_parts(parts, body))
         };
         Box::pin(future.instrument(span))
     }
 }
 
+/// Looks at who calls, then calls.
+type Asking<T> = Pin<Box<dyn Future<Output = Result<(T, Watchdog), Failure>> + Send>>;
+
+/// A call that has begun.
+enum Begun<F, T> {
+    /// It is over already.
+    Ended(Failure),
+    /// It was let in.
+    Called(F, Watchdog),
+    /// Who calls is looked at first, then it is called.
+    Asking(Asking<T>, Option<Instant>),
+}
+
+impl<S> Edge<S> {
+    fn begin<B>(
+        &mut self,
+        mut request: Request<B>,
+        call_id: &Arc<str>,
+        deadline: Option<Instant>,
+    ) -> Begun<S::Future, Result<S::Response, S::Error>>
+    where
+        S: Service<Request<B>> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        B: Send + 'static,
+    {
+        let call = Call::of(&request, call_id);
+        let entry = self.gate.enter(&call, request.headers(), request.extensions());
+        let bearer = match entry {
+            Entry::Now(Err(failure)) => return Begun::Ended(failure),
+            Entry::Now(Ok(entered)) => {
+                let watchdog = self.admitted(entered, &mut request, deadline);
+                let call = std::panic::catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
+                return call.map_or(Begun::Ended(Failure::Panicked), |call| Begun::Called(call, watchdog));
+            }
+            Entry::Later(bearer) => bearer,
+        };
+        let (edge, call_id) = (self.clone(), call_id.clone());
+        let asking = async move {
+            let peer = request.extensions().get::<Peer>().map(|peer| peer.address);
+            let path = request.uri().path().to_owned();
+            let call = Call { path: &path, call_id: &call_id, peer };
+            let entered = edge.gate.verify(&call, &bearer).await?;
+            let watchdog = edge.admitted(entered, &mut request, deadline);
+            Ok((edge.inner.oneshot(request).await, watchdog))
+        };
+        Begun::Asking(Box::pin(asking), deadline)
+    }
+
+    /// Tells the services who calls, and the body what may end it.
+    fn admitted<B>(&self, entered: Entered, request: &mut Request<B>, deadline: Option<Instant>) -> Watchdog {
+        let Entered { caller, session, place } = entered;
+        tracing::Span::current().record("principal", caller.principal.as_str());
+        request.extensions_mut().insert(caller);
+        let session = session.map(|session| (self.gate.clone(), session));
+        Watchdog { deadline, session, _place: Some(place) }
+    }
+}
+
 /// Runs a call to its deadline at most; a panic in it ends this call only.
-async fn within<T>(
-    call: impl Future<Output = T>,
-    deadline: Option<tokio::time::Instant>,
-) -> Result<T, Failure> {
+async fn within<T>(call: impl Future<Output = T>, deadline: Option<Instant>) -> Result<T, Failure> {
     let call = AssertUnwindSafe(call).catch_unwind();
     let outcome = match deadline {
         None => call.await,

@@ -10,9 +10,9 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use super::parse::Checks;
-use super::persona_service::caller;
+use super::persona_service::{caller, peer, refused};
 use super::status;
-use crate::domain::{Caller, limits};
+use crate::domain::{Caller, Permission, limits};
 use crate::registry::{
     Backup, Durability, Error, FolderState, ListRefused, RefusedReason, RefusedSource, Registry, WriteState,
 };
@@ -38,8 +38,13 @@ impl pb::admin_service_server::AdminService for Admin {
         &self,
         request: Request<pb::GetStatusRequest>,
     ) -> Result<Response<pb::GetStatusResponse>, Status> {
-        caller(&request)?;
+        let (caller, peer) = (caller(&request)?, peer(&request));
+        if let Err(denied) = caller.require_in(Permission::Read, None) {
+            return Err(refused(&self.registry, &caller, peer, "GetStatus", &denied.into()));
+        }
         let status = self.registry.status();
+        // How much there is that the caller may not see is not told.
+        let sees_all = caller.access.may_everywhere(Permission::Read);
         Ok(Response::new(pb::GetStatusResponse {
             header: Some(wire::header(self.registry.store_id(), status.revision)),
             server_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -57,14 +62,14 @@ impl pb::admin_service_server::AdminService for Admin {
                 WriteState::Full => WireWriteState::Full,
             }
             .into(),
-            counts: Some(Counts {
+            counts: sees_all.then(|| Counts {
                 namespaces: wire::number(status.namespaces),
                 personas: wire::number(status.personas),
                 versions: wire::number(status.versions),
                 watches: wire::number(status.watches),
             }),
             limits: Some(limits(status.watch_streams)),
-            folders: self.registry.folders().into_iter().map(folder).collect(),
+            folders: self.registry.folders(&caller).into_iter().map(folder).collect(),
         }))
     }
 
@@ -72,27 +77,30 @@ impl pb::admin_service_server::AdminService for Admin {
         &self,
         request: Request<pb::ListRefusedSourcesRequest>,
     ) -> Result<Response<pb::ListRefusedSourcesResponse>, Status> {
-        let caller = caller(&request)?;
+        let (caller, peer) = (caller(&request)?, peer(&request));
         let answer = self.list_refused(&caller, request.into_inner());
-        answer.map(Response::new).map_err(|error| status::of(&error))
+        let refused = |error| refused(&self.registry, &caller, peer, "ListRefusedSources", &error);
+        answer.map(Response::new).map_err(refused)
     }
 
     async fn compact_history(
         &self,
         request: Request<pb::CompactHistoryRequest>,
     ) -> Result<Response<pb::CompactHistoryResponse>, Status> {
-        let caller = caller(&request)?;
+        let (caller, peer) = (caller(&request)?, peer(&request));
         let answer = self.compact(&caller, &request.into_inner()).await;
-        answer.map(Response::new).map_err(|error| status::of(&error))
+        let refused = |error| refused(&self.registry, &caller, peer, "CompactHistory", &error);
+        answer.map(Response::new).map_err(refused)
     }
 
     async fn list_audit_records(
         &self,
         request: Request<pb::ListAuditRecordsRequest>,
     ) -> Result<Response<pb::ListAuditRecordsResponse>, Status> {
-        let caller = caller(&request)?;
+        let (caller, peer) = (caller(&request)?, peer(&request));
         let answer = self.list_audit(&caller, request.into_inner()).await;
-        answer.map(Response::new).map_err(|error| status::of(&error))
+        let refused = |error| refused(&self.registry, &caller, peer, "ListAuditRecords", &error);
+        answer.map(Response::new).map_err(refused)
     }
 
     type BackupStoreStream = Pin<Box<dyn Stream<Item = Result<pb::BackupStoreResponse, Status>> + Send>>;
@@ -101,8 +109,9 @@ impl pb::admin_service_server::AdminService for Admin {
         &self,
         request: Request<pb::BackupStoreRequest>,
     ) -> Result<Response<Self::BackupStoreStream>, Status> {
-        let caller = caller(&request)?;
-        let backup = self.registry.backup(&caller).await.map_err(|error| status::of(&error))?;
+        let (caller, peer) = (caller(&request)?, peer(&request));
+        let refused = |error| refused(&self.registry, &caller, peer, "BackupStore", &error);
+        let backup = self.registry.backup(&caller).await.map_err(refused)?;
         let header = Some(wire::header(self.registry.store_id(), backup.revision()));
         let messages = futures_util::stream::unfold((Some(backup), header), |(backup, header)| async move {
             let mut backup: Backup = backup?;
@@ -141,10 +150,10 @@ impl Admin {
         let page_size = checks.page_size(request.page_size);
         checks.done()?;
         let list = ListRefused { namespace, page_size, page_token: request.page_token };
-        let page = self.registry.list_refused(caller, &list, |file| refused(file).encoded_len())?;
+        let page = self.registry.list_refused(caller, &list, |file| refused_source(file).encoded_len())?;
         Ok(pb::ListRefusedSourcesResponse {
             header: Some(wire::header(self.registry.store_id(), self.registry.head())),
-            refused_sources: page.files.iter().map(|file| refused(file)).collect(),
+            refused_sources: page.files.iter().map(|file| refused_source(file)).collect(),
             next_page_token: page.next_page_token,
             total_size: wire::number(page.total),
         })
@@ -165,7 +174,7 @@ fn folder(state: FolderState) -> Folder {
     }
 }
 
-fn refused(file: &RefusedSource) -> pb::RefusedSource {
+fn refused_source(file: &RefusedSource) -> pb::RefusedSource {
     use pb::refused_source::Reason;
     pb::RefusedSource {
         namespace: file.namespace.to_string(),

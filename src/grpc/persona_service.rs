@@ -1,5 +1,6 @@
 //! `PersonaService`, handler by handler.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 
 use prost::Message as _;
@@ -8,7 +9,9 @@ use tonic::{Request, Response, Status};
 
 use super::{status, watch};
 use crate::domain::{Caller, Persona, View};
-use crate::registry::{Error, Registry};
+use crate::edge::Peer;
+use crate::registry::{AuditEvent, Error, Registry};
+use crate::wire::pb::ErrorReason;
 use crate::wire::{self, pb};
 
 /// Answers `PersonaService`.
@@ -41,12 +44,43 @@ pub(super) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
     caller.ok_or_else(|| status::of(&Error::Internal("a call came without a caller".to_owned())))
 }
 
+/// Where a call comes from.
+pub(super) fn peer<T>(request: &Request<T>) -> Option<SocketAddr> {
+    request.extensions().get::<Peer>().map(|peer| peer.address)
+}
+
+/// The status of a failed call. One that the caller has no right to goes on record.
+pub(super) fn refused(
+    registry: &Registry,
+    caller: &Caller,
+    peer: Option<SocketAddr>,
+    method: &str,
+    error: &Error,
+) -> Status {
+    let denied = match error {
+        Error::PermissionDenied(denied) => Some(denied),
+        Error::Operation { error, .. } => match &**error {
+            Error::PermissionDenied(denied) => Some(denied),
+            _ => None,
+        },
+        _ => None,
+    };
+    if let Some(denied) = denied {
+        let namespace = denied.missing.namespace.as_ref().map(ToString::to_string).unwrap_or_default();
+        let reason = status::word(ErrorReason::PermissionDenied).to_owned();
+        let (caller, method, name) = (caller.clone(), method.to_owned(), String::new());
+        registry.audit(AuditEvent::Refused { caller, method, reason, namespace, name, peer });
+    }
+    status::of(error)
+}
+
 macro_rules! answer {
-    ($self:ident . $method:ident ( $request:ident )) => {{
+    ($name:literal, $self:ident . $method:ident ( $request:ident )) => {{
         let caller = caller(&$request)?;
+        let peer = peer(&$request);
         match $self.$method(&caller, $request.into_inner()).await {
             Ok(answer) => Ok(Response::new(answer)),
-            Err(error) => Err(status::of(&error)),
+            Err(error) => Err(refused(&$self.registry, &caller, peer, $name, &error)),
         }
     }};
 }
@@ -54,88 +88,88 @@ macro_rules! answer {
 #[tonic::async_trait]
 impl pb::persona_service_server::PersonaService for Personas {
     async fn get_persona(&self, request: Request<pb::GetPersonaRequest>) -> Answer<pb::GetPersonaResponse> {
-        answer!(self.get(request))
+        answer!("GetPersona", self.get(request))
     }
 
     async fn batch_get_personas(
         &self,
         request: Request<pb::BatchGetPersonasRequest>,
     ) -> Answer<pb::BatchGetPersonasResponse> {
-        answer!(self.batch_get(request))
+        answer!("BatchGetPersonas", self.batch_get(request))
     }
 
     async fn list_personas(
         &self,
         request: Request<pb::ListPersonasRequest>,
     ) -> Answer<pb::ListPersonasResponse> {
-        answer!(self.list(request))
+        answer!("ListPersonas", self.list(request))
     }
 
     async fn validate_persona(
         &self,
         request: Request<pb::ValidatePersonaRequest>,
     ) -> Answer<pb::ValidatePersonaResponse> {
-        answer!(self.validate(request))
+        answer!("ValidatePersona", self.validate(request))
     }
 
     async fn put_persona(&self, request: Request<pb::PutPersonaRequest>) -> Answer<pb::PutPersonaResponse> {
-        answer!(self.put(request))
+        answer!("PutPersona", self.put(request))
     }
 
     async fn delete_persona(
         &self,
         request: Request<pb::DeletePersonaRequest>,
     ) -> Answer<pb::DeletePersonaResponse> {
-        answer!(self.delete(request))
+        answer!("DeletePersona", self.delete(request))
     }
 
     async fn list_persona_versions(
         &self,
         request: Request<pb::ListPersonaVersionsRequest>,
     ) -> Answer<pb::ListPersonaVersionsResponse> {
-        answer!(self.history(request))
+        answer!("ListPersonaVersions", self.history(request))
     }
 
     async fn list_persona_aliases(
         &self,
         request: Request<pb::ListPersonaAliasesRequest>,
     ) -> Answer<pb::ListPersonaAliasesResponse> {
-        answer!(self.list_aliases(request))
+        answer!("ListPersonaAliases", self.list_aliases(request))
     }
 
     async fn list_namespaces(
         &self,
         request: Request<pb::ListNamespacesRequest>,
     ) -> Answer<pb::ListNamespacesResponse> {
-        answer!(self.list_namespaces(request))
+        answer!("ListNamespaces", self.list_namespaces(request))
     }
 
     async fn set_persona_alias(
         &self,
         request: Request<pb::SetPersonaAliasRequest>,
     ) -> Answer<pb::SetPersonaAliasResponse> {
-        answer!(self.set_alias(request))
+        answer!("SetPersonaAlias", self.set_alias(request))
     }
 
     async fn delete_persona_alias(
         &self,
         request: Request<pb::DeletePersonaAliasRequest>,
     ) -> Answer<pb::DeletePersonaAliasResponse> {
-        answer!(self.delete_alias(request))
+        answer!("DeletePersonaAlias", self.delete_alias(request))
     }
 
     async fn batch_write_personas(
         &self,
         request: Request<pb::BatchWritePersonasRequest>,
     ) -> Answer<pb::BatchWritePersonasResponse> {
-        answer!(self.batch(request))
+        answer!("BatchWritePersonas", self.batch(request))
     }
 
     async fn purge_persona_version(
         &self,
         request: Request<pb::PurgePersonaVersionRequest>,
     ) -> Answer<pb::PurgePersonaVersionResponse> {
-        answer!(self.purge(request))
+        answer!("PurgePersonaVersion", self.purge(request))
     }
 
     type WatchPersonasStream = Pin<Box<dyn Stream<Item = Result<pb::WatchPersonasResponse, Status>> + Send>>;
@@ -144,8 +178,9 @@ impl pb::persona_service_server::PersonaService for Personas {
         &self,
         request: Request<pb::WatchPersonasRequest>,
     ) -> Answer<Self::WatchPersonasStream> {
-        let caller = caller(&request)?;
+        let (caller, peer) = (caller(&request)?, peer(&request));
         let begun = watch::begin(&self.registry, &caller, request.into_inner());
-        begun.map(|stream| Response::new(Box::pin(stream) as _)).map_err(|error| status::of(&error))
+        let refused = |error| refused(&self.registry, &caller, peer, "WatchPersonas", &error);
+        begun.map(|stream| Response::new(Box::pin(stream) as _)).map_err(refused)
     }
 }

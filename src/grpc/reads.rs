@@ -1,7 +1,5 @@
 //! `PersonaService`'s reads: from messages to use cases and back.
 
-use std::collections::BTreeSet;
-
 use prost::Message as _;
 
 use super::parse::{Checks, unchecked};
@@ -84,7 +82,7 @@ impl Personas {
         let view = checks.view(request.view, View::Basic);
         let freshness = checks.freshness(request.read_options);
         checks.done()?;
-        let selection = Selection { namespace, names: BTreeSet::new(), filter, alias };
+        let selection = Selection { namespace, filter, alias, ..Selection::default() };
         let list = registry::List { selection, page_size, page_token: request.page_token, view, freshness };
         let listing = self.registry.list(caller, list, size).await?;
         Ok(pb::ListPersonasResponse {

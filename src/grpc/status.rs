@@ -1,6 +1,7 @@
 //! The one maker of `Status`: code, reason and details of every way a call can fail.
 
 mod details;
+mod edge;
 
 use http::HeaderMap;
 use tonic::{Code, Status};
@@ -8,8 +9,8 @@ use tonic_types::StatusExt as _;
 
 pub use self::details::word;
 use self::details::{DESCRIPTION_CHARS, again, bounded, cut, finish, invalid, make, persona_invalid};
-use crate::domain::limits;
-use crate::edge::Failure;
+pub use self::edge::{at_edge, reason_at_edge};
+use crate::domain::{Missing, limits};
 use crate::registry::{Error, Violation};
 use crate::wire::pb::ErrorReason;
 
@@ -19,6 +20,19 @@ pub fn of(error: &Error) -> Status {
     let text = error.to_string();
     let none = || Vec::<(&str, String)>::new();
     match error {
+        Error::PermissionDenied(denied) => {
+            let Missing { permission, namespace, alias } = &*denied.missing;
+            make(
+                Code::PermissionDenied,
+                ErrorReason::PermissionDenied,
+                &text,
+                [
+                    ("permission", permission.to_string()),
+                    ("namespace", namespace.as_ref().map(ToString::to_string).unwrap_or_default()),
+                    ("alias", alias.as_ref().map(ToString::to_string).unwrap_or_default()),
+                ],
+            )
+        }
         Error::NameInvalid(violation) => {
             invalid(ErrorReason::NameInvalid, &text, std::slice::from_ref(violation))
         }
@@ -235,26 +249,6 @@ fn in_batch(index: usize, error: &Error, text: &str) -> Status {
             return status;
         }
     }
-}
-
-/// The trailers of a call that ended at the edge.
-#[must_use]
-pub fn at_edge(failure: &Failure) -> HeaderMap {
-    let none = Vec::<(&str, String)>::new();
-    let status = match failure {
-        Failure::DeadlineExpired => make(
-            Code::DeadlineExceeded,
-            ErrorReason::DeadlineExpired,
-            "the deadline passed; of a write the outcome is unknown: retry with the same request_id",
-            none,
-        ),
-        Failure::TimeoutInvalid(problem) => {
-            let violation = Violation::new("grpc-timeout", problem.as_str());
-            invalid(ErrorReason::ArgumentInvalid, problem, std::slice::from_ref(&violation))
-        }
-        Failure::Panicked => internal(),
-    };
-    headers(&status)
 }
 
 /// A fault of the transport, which has no details of its own, in the contract's terms.

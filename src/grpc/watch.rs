@@ -70,7 +70,7 @@ fn parse(request: pb::WatchPersonasRequest) -> Result<WatchRequest, Error> {
     };
     checks.done()?;
     Ok(WatchRequest {
-        selection: Selection { namespace, names, filter, alias },
+        selection: Selection { namespace, names, filter, alias, ..Selection::default() },
         start,
         mode,
         view,

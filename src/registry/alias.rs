@@ -4,7 +4,7 @@ use super::audit::Asked;
 use super::proposal::{AliasTarget, Operation, Proposal};
 use super::write::{WriteDone, idempotent, single};
 use super::{Error, Registry};
-use crate::domain::{Alias, Caller, Digest, Method, Name, Namespace, Version};
+use crate::domain::{Alias, Caller, Digest, Method, Name, Namespace, Permission, Version};
 
 /// Points an alias at a version.
 #[derive(Debug, Clone)]
@@ -61,6 +61,7 @@ impl Registry {
     }
 
     async fn try_set_alias(&self, caller: &Caller, set: SetAlias) -> Result<WriteDone, Error> {
+        caller.require_move(&set.target.namespace, &set.target.alias)?;
         check_alias(&set.target.alias)?;
         let payload = || alias_payload(&set.target, Some(set.version), &set.message);
         let request = idempotent(caller, Method::SetAlias, set.request_id.as_ref(), payload);
@@ -78,6 +79,7 @@ impl Registry {
     }
 
     async fn try_delete_alias(&self, caller: &Caller, delete: DeleteAlias) -> Result<WriteDone, Error> {
+        caller.require_move(&delete.target.namespace, &delete.target.alias)?;
         check_alias(&delete.target.alias)?;
         let payload = || alias_payload(&delete.target, None, &delete.message);
         let request = idempotent(caller, Method::DeleteAlias, delete.request_id.as_ref(), payload);
@@ -89,6 +91,7 @@ impl Registry {
     /// Removes the bytes of a version for good.
     #[tracing::instrument(level = "debug", skip_all, fields(namespace = %purge.namespace, name = %purge.name, version = %purge.version), err(level = "debug"))]
     pub async fn purge(&self, caller: &Caller, purge: Purge) -> Result<WriteDone, Error> {
+        caller.require(Permission::Administer, &purge.namespace)?;
         let payload = || purge_payload(&purge);
         let request = idempotent(caller, Method::Purge, purge.request_id.as_ref(), payload);
         let Purge { namespace, name, version, message, validate_only, .. } = purge;

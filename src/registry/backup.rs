@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::committer::Command;
 use super::snapshots::Running;
 use super::{Error, Registry};
-use crate::domain::{Caller, Revision};
+use crate::domain::{Caller, Permission, Revision};
 use crate::store::snapshot::SnapshotError;
 
 /// Bytes of a chunk.
@@ -51,7 +51,8 @@ impl Backup {
 impl Registry {
     /// Takes a snapshot of the whole store at one revision: every write that returned before is in it.
     #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
-    pub async fn backup(&self, _caller: &Caller) -> Result<Backup, Error> {
+    pub async fn backup(&self, caller: &Caller) -> Result<Backup, Error> {
+        caller.require_everywhere(Permission::Administer)?;
         let (reply, dump) = oneshot::channel();
         if self.commands.send(Command::Dump(reply)).await.is_err() {
             return Err(self.gone());

@@ -11,7 +11,8 @@ use super::write::{etag_text, idempotent};
 use super::{Error, Registry};
 use crate::diagnostic::Diagnostic;
 use crate::domain::{
-    Caller, Dialect, Digest, Etag, Method, Name, Namespace, Profile, Revision, Version, WriteOutcome, limits,
+    Caller, Dialect, Digest, Etag, Method, Name, Namespace, Permission, Profile, Revision, Version,
+    WriteOutcome, limits,
 };
 
 /// Several writes to personas of one namespace.
@@ -77,6 +78,7 @@ impl Registry {
     }
 
     async fn try_batch(&self, caller: &Caller, batch: Batch) -> Result<BatchDone, Error> {
+        check_rights(caller, &batch)?;
         check_sizes(&batch.operations)?;
         let payload = || payload(&batch);
         let request = idempotent(caller, Method::Batch, batch.request_id.as_ref(), payload);
@@ -113,6 +115,24 @@ impl Registry {
 fn done(written: Written, head: Revision, diagnostics: Vec<Vec<Diagnostic>>) -> BatchDone {
     let Written { outcomes, replayed } = written;
     BatchDone { outcomes, replayed, diagnostics, head }
+}
+
+/// Every operation, before any is looked at: what may not be done tells nothing.
+fn check_rights(caller: &Caller, batch: &Batch) -> Result<(), Error> {
+    // Whoever may do nothing here is not told by an empty batch.
+    caller.require(Permission::Read, &batch.namespace)?;
+    for (index, operation) in batch.operations.iter().enumerate() {
+        let may = match operation {
+            BatchOperation::Put { .. } | BatchOperation::Delete { .. } => {
+                caller.require(Permission::Write, &batch.namespace)
+            }
+            BatchOperation::SetAlias(target, _) | BatchOperation::DeleteAlias(target) => {
+                caller.require_move(&batch.namespace, &target.alias)
+            }
+        };
+        may.map_err(|denied| Error::Operation { index, error: Box::new(denied.into()) })?;
+    }
+    Ok(())
 }
 
 fn check_sizes(operations: &[BatchOperation]) -> Result<(), Error> {

@@ -3,10 +3,11 @@
 mod words;
 
 use self::words::{
-    alias_text, current_text, deleted_text, invalid_text, names_text, use_text, version_text, violations_text,
+    alias_text, current_text, deleted_text, denied_text, invalid_text, names_text, use_text, version_text,
+    violations_text,
 };
 use crate::diagnostic::Diagnostic;
-use crate::domain::{Alias, Etag, Name, Namespace, Revision, StoreId, Version};
+use crate::domain::{Alias, Denied, Etag, Name, Namespace, Revision, StoreId, Version};
 use crate::store::StoreError;
 
 /// A field of a request outside its range.
@@ -29,6 +30,9 @@ impl Violation {
 /// Why a call failed. Each variant has one code and one reason on the wire.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
+    /// The caller may not do that. Decided before anything is looked up.
+    #[error("{}", denied_text(.0))]
+    PermissionDenied(Denied),
     /// A name breaks the grammar, or request and document disagree about it.
     #[error("{}: {}", .0.field, .0.description)]
     NameInvalid(Violation),
@@ -300,6 +304,12 @@ impl Error {
     #[must_use]
     pub fn argument(field: &str, description: impl Into<String>) -> Self {
         Self::ArgumentInvalid(vec![Violation::new(field, description)])
+    }
+}
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        Self::PermissionDenied(denied)
     }
 }
 

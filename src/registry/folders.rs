@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::token::FileToken;
 use super::{Binding, Error, Registry};
 use crate::diagnostic::{Diagnostic, Places};
-use crate::domain::{Caller, Name, Namespace, Timestamp, limits};
+use crate::domain::{Caller, Name, Namespace, Permission, Timestamp, limits};
 
 /// A folder, as it stood when it was last read.
 #[derive(Debug, Clone)]
@@ -107,11 +107,13 @@ impl Registry {
         self.shared.folders.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, state);
     }
 
-    /// How the folders stand, by namespace and folder; without the files that were refused.
+    /// How the folders stand that feed what the caller may write to, by namespace and folder; without the files that were refused.
     #[must_use]
-    pub fn folders(&self) -> Vec<FolderState> {
+    pub fn folders(&self, caller: &Caller) -> Vec<FolderState> {
+        let scope = caller.access.scope(Permission::Write);
         let folders = self.shared.folders.0.lock().unwrap_or_else(PoisonError::into_inner);
-        folders.values().map(|state| FolderState { refused: Vec::new(), ..state.clone() }).collect()
+        let folders = folders.values().filter(|state| scope.contains(&state.namespace));
+        folders.map(|state| FolderState { refused: Vec::new(), ..state.clone() }).collect()
     }
 
     /// The files that seeding refused and that are not mended yet. `size` tells the bytes that a file takes in the
@@ -119,10 +121,12 @@ impl Registry {
     #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub fn list_refused(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         list: &ListRefused,
         size: impl Fn(&RefusedSource) -> usize,
     ) -> Result<RefusedPage, Error> {
+        caller.require_in(Permission::Write, list.namespace.as_ref())?;
+        let scope = caller.access.scope(Permission::Write);
         let namespace = list.namespace.as_ref().map_or("-", Namespace::as_str);
         let (store_id, binding) = (self.store_id(), Binding::of(&[b"refused", namespace.as_bytes()]));
         let after = match list.page_token.as_str() {
@@ -130,8 +134,10 @@ impl Registry {
             text => Some(FileToken::parse(text, store_id, binding)?),
         };
         let folders = self.shared.folders.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked =
-            |state: &&FolderState| list.namespace.as_ref().is_none_or(|asked| *asked == state.namespace);
+        let asked = |state: &&FolderState| {
+            list.namespace.as_ref().is_none_or(|asked| *asked == state.namespace)
+                && scope.contains(&state.namespace)
+        };
         let total = folders.values().filter(asked).map(|state| state.refused_count).sum();
         let place = |file: &RefusedSource| FileToken {
             namespace: file.namespace.to_string(),

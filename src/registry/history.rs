@@ -7,7 +7,7 @@ use super::find::deleted_by;
 use super::read::{Freshness, freshness_bytes};
 use super::token::{Binding, PlaceToken};
 use super::{Error, Registry};
-use crate::domain::{Alias, AliasMove, Caller, Name, Namespace, Revision, Version};
+use crate::domain::{Alias, AliasMove, Caller, Name, Namespace, Permission, Revision, Version};
 use crate::store::{Entry, Store};
 
 /// Asks for a page of a persona's history.
@@ -94,7 +94,8 @@ pub struct NamespacePage {
 impl Registry {
     /// What happened to one persona, newest first.
     #[tracing::instrument(level = "debug", skip_all, fields(namespace = %history.namespace, name = %history.name), err(level = "debug"))]
-    pub async fn history(&self, _caller: &Caller, history: History) -> Result<HistoryPage, Error> {
+    pub async fn history(&self, caller: &Caller, history: History) -> Result<HistoryPage, Error> {
+        caller.require(Permission::Read, &history.namespace)?;
         let freshness = freshness_bytes(history.freshness);
         let (namespace, name) = (history.namespace.as_str().as_bytes(), history.name.as_str().as_bytes());
         let binding = Binding::of(&[b"history", namespace, name, &freshness]);
@@ -141,7 +142,9 @@ impl Registry {
 
     /// Aliases of a persona, a namespace, or all, by namespace, name and alias.
     #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
-    pub async fn list_aliases(&self, _caller: &Caller, list: ListAliases) -> Result<AliasPage, Error> {
+    pub async fn list_aliases(&self, caller: &Caller, list: ListAliases) -> Result<AliasPage, Error> {
+        caller.require_in(Permission::Read, list.namespace.as_ref())?;
+        let scope = caller.access.scope(Permission::Read);
         let binding = Binding::of(&[
             b"aliases",
             list.namespace.as_ref().map_or("-", Namespace::as_str).as_bytes(),
@@ -175,7 +178,7 @@ impl Registry {
                 (namespace, None) => {
                     let behind = after.as_ref().map(|(namespace, name, _)| (namespace, name));
                     store.heads_after(namespace.as_ref(), behind, |namespace, name, head| {
-                        if head.alias_revision.0 > 0 {
+                        if head.alias_revision.0 > 0 && scope.contains(&namespace) {
                             page.take(store.aliases_at(&namespace, &name, revision)?, |_| true);
                         }
                         Ok(!page.more)
@@ -197,9 +200,11 @@ impl Registry {
     #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn list_namespaces(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         list: &ListNamespaces,
     ) -> Result<NamespacePage, Error> {
+        caller.require_in(Permission::Read, None)?;
+        let scope = caller.access.scope(Permission::Read);
         let (store_id, binding) = (self.store_id(), Binding::of(&[b"namespaces"]));
         let token = PlaceToken::parse(&list.page_token, store_id, binding)?;
         // In this order: counts are published just before their revision.
@@ -210,7 +215,8 @@ impl Registry {
         shown.wait_for(|shown| *shown >= revision).await.map_err(|_| Error::Draining)?;
         let after: Option<Namespace> = token.and_then(|token| token.place.parse().ok());
         let behind = all.1.range((after.map_or(Unbounded, Excluded), Unbounded));
-        let mut behind = behind.map(|(namespace, count)| (namespace.clone(), *count));
+        let seen = behind.filter(|(namespace, _)| scope.contains(namespace));
+        let mut behind = seen.map(|(namespace, count)| (namespace.clone(), *count));
         let namespaces: Vec<_> = behind.by_ref().take(list.page_size).collect();
         let last = namespaces.last().filter(|_| behind.next().is_some());
         let next = last.map(|(last, _)| PlaceToken { revision, place: last.to_string() });

@@ -130,6 +130,10 @@ impl Judge<'_> {
         etag: Option<&Etag>,
     ) -> Result<Worth, Error> {
         let head = self.live_head(namespace, name)?;
+        // They would go with it.
+        for alias in head.aliases.keys() {
+            proposal.caller.require_move(namespace, alias)?;
+        }
         let current = head.etag();
         if etag.is_some() && etag != current.as_ref() {
             return Err(Error::EtagMismatch { namespace: namespace.clone(), name: name.clone(), current });

@@ -10,7 +10,7 @@ use super::select::Selection;
 use super::token::{Binding, PageToken, ResumeToken};
 use super::{Error, Registry};
 use crate::domain::{
-    Alias, Caller, Etag, Name, Namespace, Persona, Revision, StoreId, Version, View, limits,
+    Alias, Caller, Etag, Name, Namespace, Permission, Persona, Revision, StoreId, Version, View, limits,
 };
 use crate::store::{Store, StoreError};
 
@@ -118,7 +118,8 @@ pub struct Listing {
 impl Registry {
     /// One persona. A read that hits the view's cache takes less than a microsecond, so it runs where it is called.
     #[tracing::instrument(level = "debug", skip_all, fields(namespace = %get.namespace, name = %get.name), err(level = "debug"))]
-    pub async fn get(&self, _caller: &Caller, get: Get) -> Result<Got, Error> {
+    pub async fn get(&self, caller: &Caller, get: Get) -> Result<Got, Error> {
+        caller.require(Permission::Read, &get.namespace)?;
         let read = |store: &Store, revision| find(store, &get, revision);
         let mut revision = self.fresh(get.freshness)?;
         loop {
@@ -144,10 +145,11 @@ impl Registry {
     #[tracing::instrument(level = "debug", skip_all, fields(namespace = %batch.namespace, names = batch.names.len()), err(level = "debug"))]
     pub async fn batch_get(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         batch: BatchGet,
         size: impl Fn(&Persona) -> usize + Send + Sync + 'static,
     ) -> Result<(Revision, Vec<Persona>), Error> {
+        caller.require(Permission::Read, &batch.namespace)?;
         let freshness = batch.freshness;
         let asked = Arc::new((batch, size));
         let read = move |store: &Store, revision| find_all(store, &asked.0, revision, &asked.1);
@@ -158,10 +160,11 @@ impl Registry {
     #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn list(
         &self,
-        _caller: &Caller,
-        list: List,
+        caller: &Caller,
+        mut list: List,
         size: fn(&Persona, View) -> usize,
     ) -> Result<Listing, Error> {
+        list.selection.permit(caller)?;
         let binding = list_binding(&list);
         let store_id = self.store_id();
         let token = match list.page_token.as_str() {
@@ -310,7 +313,7 @@ enum Still {
 
 /// All fields of a listing but page_size and the token itself.
 fn list_binding(list: &List) -> Binding {
-    let Selection { namespace, filter, alias, names: _ } = &list.selection;
+    let Selection { namespace, filter, alias, names: _, scope } = &list.selection;
     Binding::of(&[
         b"list",
         namespace.as_ref().map_or("-", Namespace::as_str).as_bytes(),
@@ -318,6 +321,7 @@ fn list_binding(list: &List) -> Binding {
         &freshness_bytes(list.freshness),
         filter.as_ref().map_or("", |filter| filter.text()).as_bytes(),
         alias.as_ref().map_or("", Alias::as_str).as_bytes(),
+        scope.fingerprint().as_bytes(),
     ])
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::Error;
 use super::token::Binding;
 use super::watch::lost;
-use crate::domain::{Alias, Name, Namespace, Persona, Revision, View};
+use crate::domain::{Alias, Caller, Name, Namespace, Permission, Persona, Revision, Scope, View};
 use crate::filter::Filter;
 use crate::store::{Store, StoreError};
 
@@ -20,12 +21,25 @@ pub struct Selection {
     pub filter: Option<Arc<Filter>>,
     /// The alias that it must have, and is shown as; none: the newest of what is not deleted.
     pub alias: Option<Alias>,
+    /// Which namespaces a look everywhere takes in: those that the caller may read.
+    /// Whoever answers the request fills it in.
+    pub scope: Scope,
 }
 
 /// Where a search goes on.
 pub(super) type Place = (Namespace, Name);
 
 impl Selection {
+    /// Narrows it down to what a caller may read; refuses it where that is nothing.
+    pub(super) fn permit(&mut self, caller: &Caller) -> Result<(), Error> {
+        caller.require_in(Permission::Read, self.namespace.as_ref())?;
+        // One that is named is in or out as a whole, and its tokens are anybody's who may read it.
+        if self.namespace.is_none() {
+            self.scope = caller.access.scope(Permission::Read);
+        }
+        Ok(())
+    }
+
     /// What a resume token of this selection is bound to.
     #[must_use]
     pub fn binding(&self) -> Binding {
@@ -38,6 +52,10 @@ impl Selection {
         if !filter.is_empty() || !alias.is_empty() {
             fields.extend([&b"\0"[..], filter.as_bytes(), alias.as_bytes()]);
         }
+        let scope = self.scope.fingerprint();
+        if !scope.is_empty() {
+            fields.extend([&b"\0\0"[..], scope.as_bytes()]);
+        }
         Binding::of(&fields)
     }
 
@@ -49,6 +67,7 @@ impl Selection {
     /// Whether a persona of this name may be selected.
     pub(super) fn takes(&self, namespace: &Namespace, name: &Name) -> bool {
         self.namespace.as_ref().is_none_or(|wanted| wanted == namespace)
+            && self.scope.contains(namespace)
             && (self.names.is_empty() || self.names.contains(name))
     }
 
@@ -121,6 +140,12 @@ impl Selection {
         let mut candidates =
             store.candidates(plan.as_ref(), self.alias.as_ref(), self.namespace.as_ref(), after)?;
         while let Some((namespace, name)) = candidates.next_name()? {
+            if !self.scope.contains(&namespace) {
+                // Behind the last name that it could have.
+                let after = Some((namespace, Name::greatest()));
+                candidates = store.candidates(plan.as_ref(), self.alias.as_ref(), None, after)?;
+                continue;
+            }
             if !look_at(&namespace, &name)? {
                 break;
             }

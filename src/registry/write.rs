@@ -13,8 +13,8 @@ use super::proposal::{Action, Answer, Idempotent, Import, ImportOutcome, Operati
 use super::{Error, Registry};
 use crate::diagnostic::Diagnostic;
 use crate::domain::{
-    Caller, Dialect, Digest, Etag, Method, Name, Namespace, Profile, RequestKey, Revision, SourceBase,
-    SourceId, WriteOutcome, limits,
+    Caller, Dialect, Digest, Etag, Method, Name, Namespace, Permission, Profile, RequestKey, Revision,
+    SourceBase, SourceId, WriteOutcome, limits,
 };
 
 /// The method that raises the floor; it takes no request id.
@@ -79,7 +79,8 @@ pub struct Delete {
 impl Registry {
     /// Judges a document without storing it.
     #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
-    pub async fn validate(&self, _caller: &Caller, request: Validate) -> Result<Examined, Error> {
+    pub async fn validate(&self, caller: &Caller, request: Validate) -> Result<Examined, Error> {
+        caller.require_in(Permission::Read, None)?;
         examined(request).await
     }
 
@@ -92,6 +93,7 @@ impl Registry {
     }
 
     async fn try_put(&self, caller: &Caller, put: Put) -> Result<PutDone, Error> {
+        caller.require(Permission::Write, &put.namespace)?;
         let size_bytes = put.document.content.len();
         if size_bytes > limits::DOCUMENT_BYTES {
             return Err(Error::PersonaTooLarge { size_bytes });
@@ -113,6 +115,7 @@ impl Registry {
     /// Deletes a persona.
     #[tracing::instrument(level = "debug", skip_all, fields(namespace = %delete.namespace, name = %delete.name), err(level = "debug"))]
     pub async fn delete(&self, caller: &Caller, delete: Delete) -> Result<WriteDone, Error> {
+        caller.require(Permission::Write, &delete.namespace)?;
         let request =
             idempotent(caller, Method::Delete, delete.request_id.as_ref(), || delete_payload(&delete));
         let Delete { namespace, name, etag, message, validate_only, .. } = delete;
@@ -125,6 +128,7 @@ impl Registry {
     /// Raises the floor; answers what it is then. It never falls.
     #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn compact(&self, caller: &Caller, floor: Option<Revision>) -> Result<Revision, Error> {
+        caller.require_everywhere(Permission::Administer)?;
         let action = Action::Compact(floor.unwrap_or_else(|| self.head()));
         let caller = caller.clone();
         let proposal =

@@ -86,7 +86,7 @@ impl http_body::Body for Crumbling {
 /// The registry's services behind the edge, with mishaps in them.
 pub async fn clumsy_service(registry: &Registry) -> Edge<Clumsy<grpc::Transport<Routes>>> {
     let services = grpc::services(registry).await.unwrap();
-    Edge::new(Clumsy(services.routes), grpc::status::at_edge)
+    Edge::new(Clumsy(services.routes), crate::errors::open(), grpc::status::at_edge)
 }
 
 /// Serves them; gives the address.

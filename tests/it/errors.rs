@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use persona_registry::edge::Edge;
+use persona_registry::edge::{self, Edge, Gate};
 use persona_registry::grpc::status::at_edge;
 use persona_registry::wire::pb::persona_service_client::PersonaServiceClient;
 use persona_registry::wire::pb::{self, ErrorReason};
@@ -44,6 +44,11 @@ fn table() -> BTreeMap<String, Row> {
     rows
 }
 
+/// A gate that lets everybody in.
+pub fn open() -> Gate {
+    Gate::new(None, edge::Limits::default(), std::sync::Arc::new(|_| {}))
+}
+
 /// The words of the enum, without the value that is not used.
 fn words() -> BTreeSet<String> {
     let all = (1..1000).filter_map(|number| ErrorReason::try_from(number).ok());
@@ -80,6 +85,7 @@ async fn errors_are_as_the_table_says() {
     statuses.extend(by_a_stop(server).await);
     statuses.extend(by_limits_of_the_server().await);
     statuses.extend(by_a_broken_disk().await);
+    statuses.extend(by_callers().await);
     statuses.push(by_damage().await);
     statuses.push(by_a_panic().await);
     for status in statuses {
@@ -303,6 +309,42 @@ async fn by_damage() -> Status {
     status
 }
 
+/// Who is not let in, may not, or asks for too much.
+async fn by_callers() -> Vec<Status> {
+    let (server, signer, shared) = crate::auth::seeded().await;
+    let token = |subject: &str| signer.token(&crate::issuer::claims(subject));
+    let call = async |token: Option<String>| {
+        let mut caller = crate::auth::caller(&server, token.as_deref()).await;
+        caller.personas.put_persona(put("a", "by callers")).await.unwrap_err()
+    };
+    let mut statuses =
+        vec![call(None).await, call(Some("nonsense".to_owned())).await, call(Some(token("reader"))).await];
+    let mut reader = crate::auth::caller(&server, Some(&token("reader"))).await;
+    let watch = pb::WatchPersonasRequest::default();
+    let mut stream = reader.personas.watch_personas(watch).await.unwrap().into_inner();
+    soon(stream.message()).await.unwrap().unwrap();
+    shared.lock().unwrap().grants.push(crate::auth::grant("corp:reader", "writer@team-a"));
+    statuses.push(loop {
+        match soon(stream.message()).await {
+            Ok(Some(_)) => {}
+            ended => break ended.unwrap_err(),
+        }
+    });
+    let nowhere = persona_registry::auth::KeySource::File("/nowhere/keys.json".into());
+    let (server, _) = crate::auth::server(nowhere).await;
+    let mut caller = crate::auth::caller(&server, Some(&token("reader"))).await;
+    statuses.push(caller.personas.get_persona(get("a")).await.unwrap_err());
+    let keys = crate::issuer::KeyServer::start(crate::issuer::set(&[&signer])).await;
+    let policy = crate::auth::policy(crate::issuer::believed(keys.source()));
+    let shared = std::sync::Arc::new(std::sync::Mutex::new(policy));
+    let server = crate::auth::server_of(&shared, |options| options.limits.streams = 1).await;
+    let mut caller = crate::auth::caller(&server, Some(&token("reader"))).await;
+    let watch = pb::WatchPersonasRequest::default();
+    let _held = caller.personas.watch_personas(watch.clone()).await.unwrap();
+    statuses.push(caller.personas.watch_personas(watch).await.map(drop).unwrap_err());
+    statuses
+}
+
 /// Code that panics, behind the edge. No request makes the registry's own code do so.
 async fn by_a_panic() -> Status {
     let broken = service_fn(|_: http::Request<()>| async {
@@ -311,6 +353,6 @@ async fn by_a_panic() -> Status {
         }
         Ok::<_, Infallible>(http::Response::new(Full::<Bytes>::default()))
     });
-    let answer = Edge::new(broken, at_edge).call(http::Request::new(())).await.unwrap();
+    let answer = Edge::new(broken, open(), at_edge).call(http::Request::new(())).await.unwrap();
     Status::from_header_map(answer.headers()).unwrap()
 }

@@ -1,7 +1,7 @@
 //! Reading the audit log: pages of records, newest first.
 
 use crate::audit::{Action, Filter, Mark, Record};
-use crate::domain::{Caller, Revision, Timestamp};
+use crate::domain::{Caller, Permission, Revision, Timestamp};
 use crate::registry::token::{Binding, PlaceToken};
 use crate::registry::{Error, Registry};
 
@@ -28,7 +28,12 @@ pub struct AuditPage {
 impl Registry {
     /// What was recorded, newest first. A page may be short, or empty, and have a next one: how far each looks is bounded.
     #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
-    pub async fn list_audit(&self, _caller: &Caller, list: ListAudit) -> Result<AuditPage, Error> {
+    pub async fn list_audit(&self, caller: &Caller, list: ListAudit) -> Result<AuditPage, Error> {
+        // Records of one namespace are its administrators' to read; all of them are for those of everything.
+        match list.filter.namespace.as_ref().and_then(|text| text.parse().ok()) {
+            Some(namespace) => caller.require(Permission::Administer, &namespace)?,
+            None => caller.require_everywhere(Permission::Administer)?,
+        }
         let (store_id, binding) = (self.store_id(), binding(&list.filter));
         let token = PlaceToken::parse(&list.page_token, store_id, binding)?;
         let from =

@@ -49,6 +49,8 @@ impl Registry {
 /// that.
 fn refusal(error: &Error) -> Option<&'static str> {
     Some(match error {
+        // Recorded where every call passes, reads too.
+        Error::PermissionDenied(_) => return None,
         Error::NameInvalid(_) => "NAME_INVALID",
         Error::ArgumentInvalid(_) => "ARGUMENT_INVALID",
         Error::PersonaInvalid(_) => "PERSONA_INVALID",

@@ -1,7 +1,7 @@
 //! The parts of an error's sentence that depend on what it holds.
 
 use super::{Rejected, Unreadable, Violation};
-use crate::domain::{Alias, Etag, Name, Version};
+use crate::domain::{Alias, Denied, Etag, Missing, Name, Permission, Role, Version};
 
 pub(super) fn violations_text(violations: &[Violation]) -> String {
     let texts: Vec<_> = violations.iter().map(|one| format!("{}: {}", one.field, one.description)).collect();
@@ -32,6 +32,21 @@ pub(super) fn version_text(cause: Unreadable, version: Version, last_version: Ve
 
 pub(super) fn alias_text(current: Version) -> String {
     if current.0 == 0 { "there is none".to_owned() } else { format!("it names version {current}") }
+}
+
+pub(super) fn denied_text(denied: &Denied) -> String {
+    let Missing { permission, namespace, alias } = &*denied.missing;
+    let role = Role::ALL.into_iter().find(|role| role.allows(*permission)).unwrap_or(Role::Admin);
+    let place = match namespace {
+        Some(namespace) => format!("in namespace {namespace}"),
+        None if *permission == Permission::Administer => "in every namespace".to_owned(),
+        None => "in any namespace".to_owned(),
+    };
+    let what = match alias {
+        Some(alias) => format!("move the protected alias {alias} {place}"),
+        None => format!("{permission} {place}"),
+    };
+    format!("{} may not {what}; whoever runs the registry can grant the role {role} there", denied.principal)
 }
 
 pub(super) fn use_text(aliases: &[Alias]) -> String {

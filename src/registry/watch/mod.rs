@@ -130,10 +130,11 @@ impl Registry {
     #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub fn watch(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         mut request: WatchRequest,
         size: fn(&Persona, View) -> usize,
     ) -> Result<Watch, Error> {
+        request.selection.permit(caller)?;
         let drain = self.drain.subscribe();
         if *drain.borrow() {
             return Err(Error::Draining);
