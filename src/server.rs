@@ -204,6 +204,9 @@ pub async fn run(
     if options.insecure && !address.ip().to_canonical().is_loopback() && tls.is_none() {
         tracing::warn!(%address, "other machines reach this server without TLS, as --insecure says");
     }
+    if auth.is_none() && !address.ip().to_canonical().is_loopback() {
+        tracing::warn!(%address, "whoever reaches this server may do everything: callers are told apart with --auth");
+    }
     tracing::info!(%address, tls = tls.is_some(), store_id = %registry.store_id(), revision = %registry.head(), "serving");
     let (stop_following, following) = watch::channel(false);
     let watching = move || {
