@@ -225,7 +225,8 @@ fn place(refusal: &Refusal) -> String {
 /// What to do next, by the reason.
 fn advice(refusal: &Refusal) -> Option<String> {
     let value = |key: &str| refusal.metadata.get(key).map_or("", String::as_str);
-    if refusal.reason.is_none() && refusal.code == Code::Unknown {
+    // Which of them it is depends on whether the connection or the call notices first.
+    if refusal.reason.is_none() && matches!(refusal.code, Code::Unknown | Code::Cancelled) {
         return Some(
             "what answers there does not speak as a registry does; is the address right? where TLS is on it begins with \
              https://"

@@ -130,7 +130,10 @@ fn what_is_wrong_in_a_file_is_told_with_its_place() {
         ("[serve]\nserver = \"x\"\n", "persona.toml:2:1: server belongs below [client], not [serve]"),
         ("listen = \"x\"\n", "persona.toml:1:1: listen stands outside of a table; it belongs below [serve]"),
         ("[srve]\n", "persona.toml:1:2: there is no table [srve] (did you mean `serve`?)"),
-        ("[other]\n", "persona.toml:1:2: there is no table [other] (the tables are [serve], [client] and [auth])"),
+        (
+            "[other]\n",
+            "persona.toml:1:2: there is no table [other] (the tables are [serve], [client] and [auth])",
+        ),
         ("serve = 1\n", "persona.toml:1:1: serve is a table; write [serve] on a line of its own"),
         (
             "[serve]\ngrace = \"30\"\n",

@@ -255,11 +255,16 @@ fn create_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the directory is empty, or holds nothing but what an interrupted first start leaves.
+/// API tokens, which may be made before the first start.
+const TOKEN_FILES: [&str; 3] = ["tokens.json", "tokens.lock", "tokens.new"];
+
+/// Whether the directory is empty, or holds nothing but tokens and what an interrupted first start leaves.
 fn holds_only_ours(path: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
-        if name != LOCK_FILE && name != "FORMAT.new" && name != "lost+found" {
+        let is_ours =
+            [LOCK_FILE, "FORMAT.new", "lost+found"].iter().chain(&TOKEN_FILES).any(|ours| name == *ours);
+        if !is_ours {
             return Ok(false);
         }
     }

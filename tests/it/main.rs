@@ -18,6 +18,7 @@ mod audit;
 mod audit_chain;
 mod audit_crash;
 mod auth;
+mod auth_commands;
 mod auth_streams;
 mod backups;
 mod batches;
