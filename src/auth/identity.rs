@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::policy::Issuer;
 use crate::domain::{Access, Grant, Principal, Timestamp};
 
 /// Somebody who was verified.
@@ -29,8 +30,8 @@ pub enum Proof {
     },
     /// A JSON Web Token.
     WebToken {
-        /// Whose.
-        issuer: Arc<str>,
+        /// Whose, as it was believed then.
+        issuer: Arc<Issuer>,
         /// The key that signed it.
         key: [u8; 32],
     },

@@ -86,7 +86,7 @@ fn key(value: &serde_json::Value) -> Option<Key> {
 /// The keys of one issuer, over time.
 #[derive(Debug)]
 pub(super) struct Keys {
-    pub issuer: Issuer,
+    pub issuer: Arc<Issuer>,
     set: RwLock<Option<Arc<KeySet>>>,
     /// When they were last asked for.
     asked: Mutex<Option<Instant>>,
@@ -94,7 +94,7 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn new(issuer: Issuer) -> Self {
-        Self { issuer, set: RwLock::new(None), asked: Mutex::new(None) }
+        Self { issuer: Arc::new(issuer), set: RwLock::new(None), asked: Mutex::new(None) }
     }
 
     pub(super) fn current(&self) -> Option<Arc<KeySet>> {

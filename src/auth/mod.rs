@@ -134,13 +134,29 @@ impl Authenticator {
             (None, Some(names)) => return Some(self.by_certificate(names)),
             (None, None) => return Some(Err(Refusal::Missing)),
         };
-        let verified = self.verified.get(&Digest::of(bearer.as_bytes()).0)?;
+        let key = Digest::of(bearer.as_bytes()).0;
+        let verified = self.verified.get(&key)?;
         let state = Arc::clone(&self.state.borrow());
-        if verified.generation != state.generation {
-            return None;
+        match state.still(&verified.session.identity, self.clock.now()) {
+            Ok(()) => {}
+            Err(cause @ (Cause::Expired | Cause::Revoked | Cause::UnknownToken)) => {
+                return Some(Err(Refusal::Invalid(cause)));
+            }
+            // The terms are others: it is looked at anew.
+            Err(_) => return None,
         }
-        let is_over = verified.session.identity.expires.is_some_and(|at| at <= self.clock.now());
-        Some(if is_over { Err(Refusal::Invalid(Cause::Expired)) } else { Ok(verified.session.clone()) })
+        if verified.generation == state.generation {
+            return Some(Ok(verified.session.clone()));
+        }
+        // What was proven stays proven; what it is worth may have changed.
+        let session = state.session(Arc::clone(&verified.session.identity));
+        Some(Ok(self.keep(key, &state, session)))
+    }
+
+    fn keep(&self, key: [u8; 32], state: &State, session: Session) -> Session {
+        let verified = Verified { session: session.clone(), generation: state.generation };
+        self.verified.insert(key, Arc::new(verified));
+        session
     }
 
     /// Who calls, by a token.
@@ -159,11 +175,8 @@ impl Authenticator {
         } else {
             self.by_web_token(&state, bearer).await?
         };
-        let identity = Arc::new(identity);
-        let session = Session { access: state.policy.access(&identity), identity };
-        let verified = Verified { session: session.clone(), generation: state.generation };
-        self.verified.insert(Digest::of(bearer.as_bytes()).0, Arc::new(verified));
-        Ok(session)
+        let session = state.session(Arc::new(identity));
+        Ok(self.keep(Digest::of(bearer.as_bytes()).0, &state, session))
     }
 
     fn by_certificate(&self, names: &[String]) -> Result<Session, Refusal> {
@@ -177,8 +190,7 @@ impl Authenticator {
             expires: None,
             proof: Proof::Certificate,
         };
-        let identity = Arc::new(identity);
-        Ok(Session { access: state.policy.access(&identity), identity })
+        Ok(state.session(Arc::new(identity)))
     }
 
     async fn by_web_token(&self, state: &State, text: &str) -> Result<Identity, Refusal> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::api_token::ApiTokens;
-use super::identity::{Cause, Identity, Proof};
+use super::identity::{Cause, Identity, Proof, Session};
 use super::keys::Keys;
 use super::policy::{Issuer, Policy};
 use crate::domain::Timestamp;
@@ -33,7 +33,7 @@ impl State {
 
     /// Issuers that stay the same keep their keys.
     pub(super) fn with_policy(&self, policy: Policy) -> Self {
-        let kept = |issuer: &Issuer| self.keys.iter().find(|keys| keys.issuer == *issuer).cloned();
+        let kept = |issuer: &Issuer| self.keys.iter().find(|keys| *keys.issuer == *issuer).cloned();
         let keys = policy.issuers.iter();
         let keys = keys.map(|issuer| kept(issuer).unwrap_or_else(|| Arc::new(Keys::new(issuer.clone()))));
         Self { keys: keys.collect(), policy, ..self.again() }
@@ -51,6 +51,11 @@ impl State {
         self.keys.iter()
     }
 
+    /// An identity and what it may do by now.
+    pub(super) fn session(&self, identity: Arc<Identity>) -> Session {
+        Session { access: self.policy.access(&identity), identity }
+    }
+
     /// Whether an identity that was believed still is.
     pub(super) fn still(&self, identity: &Identity, now: Timestamp) -> Result<(), Cause> {
         if identity.expires.is_some_and(|at| at <= now) {
@@ -61,7 +66,9 @@ impl State {
             Proof::Certificate => Err(Cause::Revoked),
             Proof::ApiToken { id } => self.tokens.still(id, now),
             Proof::WebToken { issuer, key } => {
-                let keys = self.keys(issuer).ok_or(Cause::UnknownIssuer)?;
+                // One that is believed on other terms by now may not believe this token.
+                let keys = self.keys(&issuer.issuer).filter(|keys| keys.issuer == *issuer);
+                let keys = keys.ok_or(Cause::UnknownIssuer)?;
                 // Keys that could not be fetched yet are no reason to end what was begun.
                 let known = keys.current().is_none_or(|set| set.contains(key));
                 if known { Ok(()) } else { Err(Cause::UnknownKey) }

@@ -1,5 +1,7 @@
 //! JSON Web Tokens: whose one is, whether it is genuine, and what it says.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
@@ -64,7 +66,7 @@ fn json(part: &str) -> Result<Value, Cause> {
 /// Who holds a token, where it is genuine, meant for this registry, and its time is now.
 pub(super) fn verify(
     token: &Unverified<'_>,
-    issuer: &Issuer,
+    issuer: &Arc<Issuer>,
     keys: &KeySet,
     now: Timestamp,
 ) -> Result<Identity, Cause> {
@@ -103,7 +105,7 @@ pub(super) fn verify(
         principal: Principal::new(&format!("{}:{named}", issuer.name)),
         own: issuer.roles_claim.as_ref().map(|claim| roles(&claims, claim)).unwrap_or_default(),
         expires: Some(expires),
-        proof: Proof::WebToken { issuer: issuer.issuer.as_str().into(), key: key.digest },
+        proof: Proof::WebToken { issuer: Arc::clone(issuer), key: key.digest },
     })
 }
 

@@ -224,3 +224,19 @@ async fn auth_who_is_not_let_in_is_on_record_without_what_they_sent() {
     }
     panic!("not all were recorded");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn auth_a_token_that_was_believed_is_judged_by_the_terms_of_now() {
+    let (server, signer, shared) = seeded().await;
+    let mut reader = caller(&server, Some(&signer.token(&claims("reader")))).await;
+    assert!(reader.personas.get_persona(get("a")).await.is_ok());
+    shared.lock().unwrap().issuers[0].audiences = vec!["another-service".to_owned()];
+    for _ in 0..500 {
+        match told(&reader.personas.get_persona(get("a")).await.map(drop)).as_str() {
+            // Its keys are fetched for the new terms first.
+            "ok" | "KEYS_UNAVAILABLE" => tokio::time::sleep(Duration::from_millis(10)).await,
+            other => return assert_eq!(other, "CREDENTIALS_INVALID audience"),
+        }
+    }
+    panic!("it is believed on terms that are over");
+}
