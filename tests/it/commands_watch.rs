@@ -105,6 +105,7 @@ async fn watch_tells_machines_a_json_line_an_event() {
     let server = stopped.start().await.unwrap();
     proxy.lead_to(server.address);
     assert_eq!(json(&mut watch.out, "opened").await["resume_token"], token);
+    assert_eq!(json(&mut watch.out, "progress").await["revision"], 4, "it has caught up");
     write(&mut server.client().await, "old", "3").await;
     assert_eq!(json(&mut watch.out, "updated").await["revision"], 5);
     watch.signal("-INT");

@@ -85,6 +85,8 @@ pub struct Watch {
     /// Purges there had been when it was put together.
     purges: u64,
     progress_at: Instant,
+    /// It resumed, and has not said yet that it is where the registry is.
+    catching_up: bool,
     head: tokio::sync::watch::Receiver<Revision>,
     drain: tokio::sync::watch::Receiver<bool>,
     /// When this stream closes, once a drain began.
@@ -172,6 +174,7 @@ impl Registry {
             pending_time: Timestamp::default(),
             purges: 0,
             progress_at: Instant::now() + request.progress_interval,
+            catching_up: matches!(request.start, Start::Resume(_)),
             head,
             drain,
             close_at: None,
@@ -237,6 +240,11 @@ impl Watch {
             if head > self.cursor {
                 self.advance(head).await?;
                 continue;
+            }
+            if std::mem::take(&mut self.catching_up) {
+                // A client that came back may call what it holds current from here on.
+                self.progress_at = now + self.request.progress_interval;
+                return Ok((Event::Progress(self.cursor), self.token()));
             }
             let wake_at = self.close_at.map_or(self.progress_at, |at| at.min(self.progress_at));
             let draining = self.close_at.is_some();
