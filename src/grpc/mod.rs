@@ -45,6 +45,8 @@ pub async fn services(registry: &Registry) -> Result<Services, tonic_reflection:
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(crate::wire::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // So that tools can show the reasons in the details of a status.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let routes = Routes::new(personas)
         .add_service(admin)

@@ -41,6 +41,7 @@ macro_rules! reflection_test {
                 MessageRequest::FileContainingSymbol(SERVICES[1].to_owned()),
                 MessageRequest::FileByFilename("persona/registry/v1/persona.proto".to_owned()),
                 MessageRequest::FileContainingSymbol("grpc.health.v1.Health".to_owned()),
+                MessageRequest::FileContainingSymbol("google.rpc.ErrorInfo".to_owned()),
             ];
             let asked = asked.map(|message| reflection::ServerReflectionRequest {
                 host: String::new(),
@@ -58,7 +59,7 @@ macro_rules! reflection_test {
                 assert!(listed.iter().any(|name| name == service), "{service} in {listed:?}");
             }
             let mut files = Vec::new();
-            for _ in 0..3 {
+            for _ in 0..4 {
                 let Some(MessageResponse::FileDescriptorResponse(found)) =
                     soon(answers.message()).await.unwrap().unwrap().message_response
                 else {
@@ -71,6 +72,7 @@ macro_rules! reflection_test {
             assert!(methods.iter().any(|name| name == "WatchPersonas"), "{methods:?}");
             assert!(files[1].message_type.iter().any(|message| message.name() == "Persona"));
             assert_eq!(files[2].package(), "grpc.health.v1");
+            assert_eq!(files[3].package(), "google.rpc", "the reasons of refusals can be shown");
         }
     };
 }
