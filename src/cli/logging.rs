@@ -6,11 +6,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
 
-/// What is logged when `RUST_LOG` does not say: the registry's own events, of others warnings.
-const DEFAULT: &str = "warn,persona_registry=info";
+/// What is logged when `RUST_LOG` does not say: the registry's own events, of others warnings. `h2` warns of what a peer does
+/// wrong, once a frame: no peer may have the log written at its will.
+const DEFAULT: &str = "warn,h2=error,persona_registry=info";
 
 /// What is logged at a terminal besides what is told there anyway.
-const BESIDE_THE_SCREEN: &str = "warn,persona_registry::seed=error";
+const BESIDE_THE_SCREEN: &str = "warn,h2=error,persona_registry::seed=error";
 
 /// Starts the log; a second start changes nothing. Without a format, people at a terminal get lines for reading and
 /// only what they should act on, everyone else JSON. Tells whether it is JSON.
