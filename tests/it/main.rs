@@ -12,6 +12,7 @@
     reason = "tests may"
 )]
 
+mod abuse;
 mod aliases;
 mod as_of;
 mod audit;
