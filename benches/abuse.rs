@@ -86,19 +86,16 @@ fn start(dir: &Path, against: Against) -> Result<Served, Failure> {
                 Ok::<_, Failure>(auth::create(&file, &new, SystemClock.now())?)
             };
             let forged = other.token(&claims("admin"));
-            tokens = Tokens { good: token("good")?, greedy: token("greedy")?, revoked: token("revoked")?, forged };
+            tokens =
+                Tokens { good: token("good")?, greedy: token("greedy")?, revoked: token("revoked")?, forged };
             auth::revoke(&file, "revoked", SystemClock.now())?;
             more.extend(["--streams-per-caller", "100"]);
         }
     }
     let more: Vec<String> = more.into_iter().map(ToOwned::to_owned).collect();
     let (program, address, _) = serve(&folder, &more)?;
-    let target = Target {
-        address: address.parse()?,
-        ca,
-        auth: against == Against::Auth,
-        tokens: Arc::new(tokens),
-    };
+    let target =
+        Target { address: address.parse()?, ca, auth: against == Against::Auth, tokens: Arc::new(tokens) };
     Ok(Served { program, target })
 }
 
@@ -192,7 +189,14 @@ fn main() -> Result<(), Failure> {
             let row = runtime.block_on(row(abuse, &served))?;
             println!(
                 "round {number}, {}: {} {} in {:.1} s, {}; p99 {:.2} ms, then {:.2} ms; {:.0} MiB",
-                abuse.name, row.events, abuse.unit, row.seconds, abuse.refused, row.quiet, row.abused, row.mib
+                abuse.name,
+                row.events,
+                abuse.unit,
+                row.seconds,
+                abuse.refused,
+                row.quiet,
+                row.abused,
+                row.mib
             );
             rows.push(row);
             served.program.stop()?;

@@ -65,8 +65,7 @@ impl Call {
 async fn connect(target: &Target) -> SendRequest<Full<Bytes>> {
     let stream = TcpStream::connect(target.address).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    let (sender, connection) =
-        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     sender
 }

@@ -143,7 +143,8 @@ pub async fn paced_reset(target: Target, size: usize) -> Told {
         for _ in 0..TOGETHER {
             ear.until(|heard| heard.kind == HEADERS).await.expect("the call has begun");
         }
-        let resets = (from..from + TOGETHER).map(|number| frame(RST_STREAM, 0, stream(number), &[0, 0, 0, 8]));
+        let resets =
+            (from..from + TOGETHER).map(|number| frame(RST_STREAM, 0, stream(number), &[0, 0, 0, 8]));
         mouth.write_all(&resets.collect::<Vec<_>>().concat()).await.unwrap();
     }
     Told::new(size, "served, then cancelled")

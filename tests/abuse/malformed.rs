@@ -3,8 +3,8 @@
 use tokio::io::AsyncWriteExt as _;
 
 use super::frames::{
-    CONTINUATION, DATA, END_HEADERS, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, WINDOW_UPDATE, block, frame, head,
-    hello, open, raw,
+    CONTINUATION, DATA, END_HEADERS, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, WINDOW_UPDATE, block,
+    frame, head, hello, open, raw,
 };
 use super::{Target, Told};
 
@@ -23,7 +23,11 @@ fn cases() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("SETTINGS with frames of 1 byte", settings(5, 1), "GOAWAY PROTOCOL_ERROR"),
         ("WINDOW_UPDATE of 3 bytes", frame(WINDOW_UPDATE, 0, 0, &[0; 3]), "GOAWAY PROTOCOL_ERROR"),
         ("WINDOW_UPDATE by nothing", frame(WINDOW_UPDATE, 0, 0, &[0; 4]), "GOAWAY PROTOCOL_ERROR"),
-        ("WINDOW_UPDATE beyond 2³¹", frame(WINDOW_UPDATE, 0, 0, &[0x7f, 255, 255, 255]), "GOAWAY FLOW_CONTROL_ERROR"),
+        (
+            "WINDOW_UPDATE beyond 2³¹",
+            frame(WINDOW_UPDATE, 0, 0, &[0x7f, 255, 255, 255]),
+            "GOAWAY FLOW_CONTROL_ERROR",
+        ),
         ("RST_STREAM of 3 bytes", frame(RST_STREAM, 0, 1, &[0; 3]), "GOAWAY PROTOCOL_ERROR"),
         ("RST_STREAM of a stream that is not", frame(RST_STREAM, 0, 1, &[0; 4]), "GOAWAY PROTOCOL_ERROR"),
         ("DATA on a stream that is not", frame(DATA, 0, 1, b"x"), "GOAWAY PROTOCOL_ERROR"),
@@ -33,7 +37,11 @@ fn cases() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("streams in falling order", [call(5), call(3)].concat(), "GOAWAY PROTOCOL_ERROR"),
         ("a frame over 16 KiB", frame(DATA, 0, 1, &[0; 16 * 1024 + 1]), "GOAWAY FRAME_SIZE_ERROR"),
         ("an index of no header", frame(HEADERS, END_HEADERS, 1, &[0xff; 4]), "GOAWAY PROTOCOL_ERROR"),
-        ("a table over its bound", frame(HEADERS, END_HEADERS, 1, &[0x3f, 0xff, 0xff, 0x7f]), "GOAWAY PROTOCOL_ERROR"),
+        (
+            "a table over its bound",
+            frame(HEADERS, END_HEADERS, 1, &[0x3f, 0xff, 0xff, 0x7f]),
+            "GOAWAY PROTOCOL_ERROR",
+        ),
         ("padding beyond the frame", frame(HEADERS, END_HEADERS | 8, 1, &[200, 0]), "GOAWAY PROTOCOL_ERROR"),
         ("a head without a path", frame(HEADERS, END_HEADERS, 1, &pathless), "RST_STREAM PROTOCOL_ERROR"),
     ]

@@ -3,15 +3,15 @@
 
 #[path = "../abuse/mod.rs"]
 #[allow(dead_code, reason = "the bench has use for more of it")]
-mod kinds;
+pub mod kinds;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use persona_registry::auth::{self, KeySource, NewToken, Policy};
 use persona_registry::domain::{Clock as _, SystemClock};
-use persona_registry::server::tls::ClientAuth;
 use persona_registry::server::Options;
+use persona_registry::server::tls::ClientAuth;
 use tokio::sync::watch;
 
 use self::kinds::{ALL, Against, STREAMS, Target, Tokens, honest};

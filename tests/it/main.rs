@@ -13,6 +13,7 @@
 )]
 
 mod abuse;
+mod abuse_bounds;
 mod aliases;
 mod as_of;
 mod audit;
