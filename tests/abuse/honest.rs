@@ -14,7 +14,7 @@ const PACE: Duration = Duration::from_millis(2);
 /// So many reads a write.
 const WRITES: usize = 50;
 
-/// Connects, and puts the persona that is read from then on.
+/// Connects, and writes what is read from then on.
 pub async fn connect(target: &Target) -> Client {
     let options = Options {
         // What is lost is to be seen, not tried again.
@@ -39,6 +39,7 @@ async fn write(client: &Client, number: usize) {
 /// Calls until it is told to stop, at least once; how long each read took, in milliseconds.
 pub async fn calls(client: &Client, stop: &mut watch::Receiver<bool>) -> Vec<f64> {
     let (mut took, mut written) = (Vec::new(), 0);
+    write(client, written).await;
     loop {
         let request = pb::GetPersonaRequest {
             name: NAME.to_owned(),
