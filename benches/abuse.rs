@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Failure, Program, rounded, serve, write};
+use common::{Failure, Program, rounded, serve_logging, write};
 use issuer::{AUDIENCE, ISSUER, Signer, claims};
 use kinds::{ALL, Abuse, Against, Target, Tokens, honest};
 use persona_registry::auth::{self, NewToken};
@@ -46,8 +46,8 @@ const ROUNDS: usize = 3;
 /// Connections that do it at once.
 const CROWD: usize = 4;
 /// How long each kind goes on, and how long the honest caller is alone before it.
-const ABUSED: Duration = Duration::from_secs(3);
-const QUIET: Duration = Duration::from_millis(1500);
+const ABUSED: Duration = Duration::from_secs(2);
+const QUIET: Duration = Duration::from_millis(1000);
 /// The server's memory may never be more, in MiB.
 const MEMORY: f64 = 512.0;
 
@@ -93,7 +93,7 @@ fn start(dir: &Path, against: Against) -> Result<Served, Failure> {
         }
     }
     let more: Vec<String> = more.into_iter().map(ToOwned::to_owned).collect();
-    let (program, address, _) = serve(&folder, &more)?;
+    let (program, address, _) = serve_logging(&folder, &more, None)?;
     let target =
         Target { address: address.parse()?, ca, auth: against == Against::Auth, tokens: Arc::new(tokens) };
     Ok(Served { program, target })

@@ -107,9 +107,9 @@ pub const STREAMS: u32 = 128;
 
 /// All kinds.
 pub static ALL: [Abuse; 26] = [
-    abuse!("half-open connections", Plain, floods::half_open, 50..1000 "connections" => "closed", held),
-    abuse!("half a preface", Plain, floods::half_a_preface, 50..1000 "connections" => "closed", held),
-    abuse!("half a TLS handshake", Tls, floods::half_a_handshake, 50..1000 "connections" => "closed", held),
+    abuse!("half-open connections", Plain, floods::half_open, 50..500 "connections" => "closed", held),
+    abuse!("half a preface", Plain, floods::half_a_preface, 50..500 "connections" => "closed", held),
+    abuse!("half a TLS handshake", Tls, floods::half_a_handshake, 50..500 "connections" => "closed", held),
     abuse!("no TLS at all", Tls, floods::no_tls, 100..500 "connections" => "TLS alert"),
     abuse!("slow HEADERS", Plain, floods::slow_headers, 1..1 "bytes" => "closed", held),
     abuse!("slow head of HTTP/1.1", Plain, floods::slow_http1, 1..1 "bytes" => "closed", held),

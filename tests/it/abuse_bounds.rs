@@ -44,7 +44,9 @@ async fn abuse_floods_are_logged_in_few_lines_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let run = |more: &[&str]| {
         let serve = ["serve", "--data-dir", "data", "--listen", "127.0.0.1:0", "--log-format", "json"];
-        Program::start(command(folder.path(), &[&serve[..], more].concat()))
+        let mut command = command(folder.path(), &[&serve[..], more].concat());
+        command.env("RUST_LOG", "info");
+        Program::start(command)
     };
     let mut program = run(&["--auth"]);
     let target = |address: &str| Target {
