@@ -49,7 +49,7 @@ pub async fn calls(client: &Client, stop: &mut watch::Receiver<bool>) -> Vec<f64
         let begun = Instant::now();
         let persona = client.read(request).await.expect("an honest call is answered");
         took.push(begun.elapsed().as_secs_f64() * 1000.0);
-        assert_eq!((persona.name.as_str(), persona.body), (NAME, format!("Number {written}.\n").into()));
+        assert_eq!((persona.name.as_str(), persona.body), (NAME, format!("Number {written}.\n")));
         if took.len().is_multiple_of(WRITES) {
             written += 1;
             write(client, written).await;
