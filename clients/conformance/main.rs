@@ -60,6 +60,9 @@ struct Args {
     /// Only scenarios of exactly these names
     #[arg(long)]
     scenario: Vec<String>,
+    /// Where the clients are, each in a folder of its name
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/clients"))]
+    folder: PathBuf,
     /// Take one part after the other out of the clients: what proves it must fail
     #[arg(long)]
     switch_off: bool,
@@ -98,8 +101,8 @@ async fn main() -> Result<ExitCode> {
     if args.ignored || args.list {
         return Ok(ExitCode::SUCCESS);
     }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
-    let scenarios = script::read(&folder.join("conformance/scenarios.toml"))?;
+    let scenarios =
+        script::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/clients/conformance/scenarios.toml")))?;
     let chosen = scenarios.into_iter().map(Arc::new).filter(|scenario| {
         (args.scenario.is_empty() || args.scenario.contains(&scenario.name))
             && (args.filters.is_empty() || args.filters.iter().any(|part| scenario.name.contains(part)))
@@ -123,7 +126,7 @@ async fn main() -> Result<ExitCode> {
     let mut table = Table::new(tasks.iter().map(Task::title).collect());
     for language in &args.clients {
         let begun = Instant::now();
-        let outcomes = run(&folder.join(language), language, &tasks, &args).await?;
+        let outcomes = run(&args.folder.join(language), language, &tasks, &args).await?;
         table.add(language, outcomes, begun.elapsed());
     }
     let good = table.print(require);
