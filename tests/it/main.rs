@@ -19,6 +19,7 @@ mod audit_chain;
 mod audit_crash;
 mod auth;
 mod auth_commands;
+mod auth_edges;
 mod auth_streams;
 mod backups;
 mod batches;
