@@ -107,7 +107,11 @@ pub(super) fn code(result: &Result<Outcome, Failure>) -> u8 {
             | Code::Cancelled => 2,
         },
         Err(Failure::Client {
-            error: ClientError::Unreachable { .. } | ClientError::Insecure { .. } | ClientError::Incomplete(_),
+            error:
+                ClientError::Unreachable { .. }
+                | ClientError::Insecure { .. }
+                | ClientError::TokenExposed { .. }
+                | ClientError::Incomplete(_),
             ..
         }) => 2,
         Err(Failure::Usage(_) | Failure::Config(_) | Failure::Io { .. } | Failure::Server(_)) => 2,
@@ -157,6 +161,11 @@ impl Failure {
                 let advice = match error {
                     ClientError::Unreachable { .. } => Some(start.to_owned()),
                     ClientError::Insecure { fault, .. } => tls::advice(fault),
+                    ClientError::TokenExposed { .. } => Some(
+                        "write https:// where the registry has TLS, or say --insecure-token where something else keeps what is \
+                         sent from others, such as a tunnel"
+                            .to_owned(),
+                    ),
                     _ => None,
                 };
                 if let Some(help) = help.clone().or(advice) {

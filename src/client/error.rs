@@ -33,6 +33,15 @@ pub enum ClientError {
         /// Why not.
         fault: TlsFault,
     },
+    /// There is a token, and nothing that keeps it from whoever is on the way; it was not sent.
+    #[error(
+        "the token is not sent to {server}: that is another machine and there is no TLS, so that whoever is on the way could take \
+         the token and use it"
+    )]
+    TokenExposed {
+        /// The address.
+        server: String,
+    },
     /// The registry, or something on the way to it, answered with a status that is not OK.
     #[error(transparent)]
     Refused(Box<Refusal>),
@@ -76,7 +85,10 @@ impl ClientError {
     pub fn reason(&self) -> Option<ErrorReason> {
         match self {
             Self::Refused(refusal) => refusal.reason,
-            Self::Unreachable { .. } | Self::Insecure { .. } | Self::Incomplete(_) => None,
+            Self::Unreachable { .. }
+            | Self::Insecure { .. }
+            | Self::TokenExposed { .. }
+            | Self::Incomplete(_) => None,
         }
     }
 
@@ -86,7 +98,7 @@ impl ClientError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused(refusal) => refusal.is_transient(),
-            Self::Insecure { .. } | Self::Incomplete(_) => false,
+            Self::Insecure { .. } | Self::TokenExposed { .. } | Self::Incomplete(_) => false,
         }
     }
 
@@ -102,6 +114,7 @@ impl ClientError {
     pub fn is_undecided(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Insecure { .. } | Self::Incomplete(_) => true,
+            Self::TokenExposed { .. } => false,
             Self::Refused(refusal) => refusal.is_undecided(),
         }
     }
@@ -111,7 +124,10 @@ impl ClientError {
     pub fn retry_delay(&self) -> Option<Duration> {
         match self {
             Self::Refused(refusal) => refusal.retry_delay,
-            Self::Unreachable { .. } | Self::Insecure { .. } | Self::Incomplete(_) => None,
+            Self::Unreachable { .. }
+            | Self::Insecure { .. }
+            | Self::TokenExposed { .. }
+            | Self::Incomplete(_) => None,
         }
     }
 }

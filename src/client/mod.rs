@@ -50,6 +50,8 @@ pub struct Options {
     pub tls: TlsOptions,
     /// The token that calls are made with.
     pub token: Option<Token>,
+    /// Send the token to other machines without TLS too. Default: no.
+    pub insecure_token: bool,
 }
 
 impl Default for Options {
@@ -60,6 +62,7 @@ impl Default for Options {
             retries: 3,
             tls: TlsOptions::default(),
             token: None,
+            insecure_token: false,
         }
     }
 }
@@ -82,8 +85,12 @@ impl Client {
     /// Connects, or says that nothing answers, or why it cannot be done securely.
     ///
     /// # Errors
-    /// [`ClientError::Unreachable`] and [`ClientError::Insecure`].
+    /// [`ClientError::Unreachable`], [`ClientError::Insecure`] and [`ClientError::TokenExposed`].
     pub async fn connect(server: &Server, options: Options) -> Result<Self, ClientError> {
+        let is_kept = server.is_secure() || server.is_here() || options.insecure_token;
+        if options.token.is_some() && !is_kept {
+            return Err(ClientError::TokenExposed { server: server.url() });
+        }
         let unreachable = |error: &(dyn Error + 'static)| ClientError::Unreachable {
             server: server.url(),
             cause: error::innermost(error),
