@@ -137,7 +137,7 @@ fn beside(took: &[Vec<f64>; 4], one: usize, other: usize, chance: &mut Chance) -
 async fn measure(folder: &Path) -> Result<Value, Failure> {
     let (admin, reader) = (token(folder, "ops", "admin")?, token(folder, "looker", "reader@ownones")?);
     let (server, address, _) = serve(folder, &["--auth".to_owned()])?;
-    let channel = Channel::from_shared(address)?.tcp_nodelay(true).connect().await?;
+    let channel = Channel::from_shared(format!("http://{address}"))?.tcp_nodelay(true).connect().await?;
     let mut client = PersonaServiceClient::new(channel);
     for namespace in ["theirs0", "ownones"] {
         for number in 0..PERSONAS {

@@ -291,3 +291,34 @@ impl Authenticator {
 const STEP: Duration = Duration::from_secs(30);
 /// How long waiting for an end takes at least.
 const LEAST_STEP: Duration = Duration::from_millis(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::SystemClock;
+
+    #[tokio::test]
+    async fn of_many_calls_that_come_at_once_with_one_token_one_hashes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokens.json");
+        let new = NewToken { name: "ci".to_owned(), grants: Vec::new(), expires: None };
+        let token = create(&path, &new, SystemClock.now()).unwrap();
+        let options = Options::new(Policy::default(), path);
+        let auth = Arc::new(Authenticator::new(options, Arc::new(SystemClock)).unwrap());
+        let held = auth.hashes.acquire_many(u32::try_from(HASHES).unwrap()).await.unwrap();
+        let waiting = {
+            let (auth, token) = (Arc::clone(&auth), token.clone());
+            tokio::spawn(async move { auth.verify(&token).await })
+        };
+        tokio::task::yield_now().await;
+        // The first of them is done meanwhile. The end tells it from what hashing would find.
+        let (state, id) = (Arc::clone(&auth.state.borrow()), token.split('_').nth(1).unwrap());
+        let expires = Some(Timestamp(i64::MAX));
+        let principal = Principal::new("token:ci");
+        let identity =
+            Identity { principal, own: Vec::new(), expires, proof: Proof::ApiToken { id: id.into() } };
+        auth.keep(Digest::of(token.as_bytes()).0, &state, state.session(Arc::new(identity)));
+        drop(held);
+        assert_eq!(waiting.await.unwrap().unwrap().identity.expires, expires);
+    }
+}

@@ -375,7 +375,7 @@ async fn a_page_token_belongs_to_its_request_and_fields_out_of_range_are_told() 
         pb::ListAuditRecordsRequest { page_size: 501, ..Default::default() },
         pb::ListAuditRecordsRequest { action: 99, ..Default::default() },
         pb::ListAuditRecordsRequest { start_time: moment, ..Default::default() },
-        pb::ListAuditRecordsRequest { principal: "x".repeat(257), ..Default::default() },
+        pb::ListAuditRecordsRequest { principal: "x".repeat(513), ..Default::default() },
     ] {
         refused(admin.list_audit_records(bad).await, Code::InvalidArgument, ErrorReason::ArgumentInvalid);
     }
