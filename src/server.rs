@@ -261,25 +261,26 @@ pub async fn run(
 fn on_record(registry: &Registry) -> edge::Tell {
     let registry = registry.clone();
     Arc::new(move |turned: &Turned| {
-        let Turned { path, call_id, principal, peer, failure } = turned;
+        let Turned { path, call_id, principal, peer, failure, credential } = turned;
         let principal = principal.clone().unwrap_or_else(Principal::anonymous);
         let caller =
             Caller { principal, call_id: Arc::clone(call_id), access: Access::Granted(Arc::default()) };
         let method = path.rsplit('/').next().unwrap_or_default().to_owned();
         let reason = grpc::status::reason_at_edge(failure).to_owned();
-        let (namespace, name, peer) = (String::new(), String::new(), *peer);
-        registry.audit(AuditEvent::Refused { caller, method, reason, namespace, name, peer });
+        let (namespace, name, peer, detail) = (String::new(), String::new(), *peer, credential.clone());
+        registry.audit(AuditEvent::Refused { caller, method, reason, namespace, name, peer, detail });
     })
 }
 
 /// What is put on record of a change while the server runs.
 fn reloaded(changed: auth::Changed) -> AuditEvent {
-    let (what, detail) = match changed {
-        auth::Changed::Policy => ("policy", "who is granted what has changed"),
-        auth::Changed::Tokens => ("tokens", "API tokens were made or revoked"),
+    let (what, detail, (before, after)) = match changed {
+        auth::Changed::Policy(digests) => ("policy", "who is granted what has changed", digests),
+        auth::Changed::Tokens(digests) => ("tokens", "API tokens were made or revoked", digests),
     };
     let caller = Caller::internal("server", "reload");
-    AuditEvent::Config { caller, what: what.to_owned(), detail: detail.to_owned(), before: None, after: None }
+    let (before, after) = (Some(before), Some(after));
+    AuditEvent::Config { caller, what: what.to_owned(), detail: detail.to_owned(), before, after }
 }
 
 /// Takes in all folders, one behind the other.

@@ -96,8 +96,12 @@ impl Log {
     pub fn append(&mut self, records: Vec<Record>) -> Result<(), AppendError> {
         self.append_all(records)?;
         if self.rotated {
-            self.rotated = false;
-            self.let_go()?;
+            match self.let_go() {
+                Ok(()) => self.rotated = false,
+                // What was to be appended is in the log: said otherwise, it would be appended once more.
+                Err(AppendError::Full) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

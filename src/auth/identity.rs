@@ -124,11 +124,11 @@ impl Cause {
                 "the token is meant for another service; ask its issuer for one with this registry's audience"
             }
             Self::Expired => {
-                "the token has expired; get a new one, and go on with the resume token that you have"
+                "the token or certificate has expired; get a new one, and go on with the resume token that you have"
             }
             Self::NotYetValid => "the token is not valid yet; compare the clocks of issuer and registry",
             Self::Claims => {
-                "the token lacks a claim that the registry is configured to read, or has it in another shape"
+                "the token lacks a claim that the registry is configured to read, or has it in another shape; or the certificate's name is too long"
             }
             Self::UnknownToken => "there is no such API token; `persona token create` makes one",
             Self::Revoked => "the API token was revoked; `persona token create` makes another",

@@ -3,11 +3,13 @@
 
 mod api_token;
 mod fetch;
+mod follow;
 mod identity;
 mod keys;
 mod policy;
 mod signature;
 mod state;
+mod token_file;
 mod web_token;
 
 use std::fmt;
@@ -16,17 +18,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
-pub use self::api_token::{ApiToken, ApiTokens, NewToken, TokenError, create, revoke};
+pub use self::api_token::{ApiToken, ApiTokens};
 use self::fetch::Fetcher;
+pub use self::follow::Changed;
 pub use self::identity::{Cause, Identity, Proof, Refusal, Session};
 pub use self::policy::{Algorithm, Asked, Explanation, Issuer, KeySource, Policy, PolicyGrant, Source};
 use self::state::State;
-use crate::domain::{Clock, Digest, Principal};
+pub use self::token_file::{NewToken, TokenError, create, revoke};
+use crate::domain::{Clock, Digest, Principal, Timestamp};
 
 /// Verified callers kept at most.
 const VERIFIED: usize = 16 * 1024;
+/// Bytes of a certificate's name at most.
+const CERTIFICATE_BYTES: usize = 256;
 /// Slow hashes computed at once.
 const HASHES: usize = 2;
 
@@ -77,8 +83,17 @@ impl Options {
 pub struct Credentials<'a> {
     /// All that follows `Bearer ` in its authorization; an error where there is another one.
     pub bearer: Option<Result<&'a str, Cause>>,
-    /// What the client certificate of its connection names, the first most telling.
-    pub certificate: Option<&'a [String]>,
+    /// The client certificate of its connection.
+    pub certificate: Option<Shown<'a>>,
+}
+
+/// A client certificate that was verified when its connection was made.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// What it names, the first most telling.
+    pub names: &'a [String],
+    /// When it ends.
+    pub expires: Timestamp,
 }
 
 /// An identity that was verified, when the state had a generation.
@@ -97,6 +112,8 @@ pub struct Authenticator {
     verified: Cache<[u8; 32], Arc<Verified>>,
     hashes: Semaphore,
     fetcher: Fetcher,
+    /// The policy may believe others than it did, whose keys are not known yet.
+    issuers_changed: Notify,
 }
 
 impl Authenticator {
@@ -115,6 +132,7 @@ impl Authenticator {
             verified: Cache::new(VERIFIED),
             hashes: Semaphore::new(HASHES),
             fetcher: Fetcher::new(),
+            issuers_changed: Notify::new(),
         })
     }
 
@@ -131,7 +149,7 @@ impl Authenticator {
         let bearer = match (credentials.bearer, credentials.certificate) {
             (Some(Err(cause)), _) => return Some(Err(Refusal::Invalid(cause))),
             (Some(Ok(bearer)), _) => bearer,
-            (None, Some(names)) => return Some(self.by_certificate(names)),
+            (None, Some(shown)) => return Some(self.by_certificate(&shown)),
             (None, None) => return Some(Err(Refusal::Missing)),
         };
         let key = Digest::of(bearer.as_bytes()).0;
@@ -169,7 +187,7 @@ impl Authenticator {
             state.tokens.find(bearer, self.clock.now()).map_err(Refusal::Invalid)?;
             // Others wait their turn: a flood of tokens must not take every core.
             let _permit = self.hashes.acquire().await.map_err(|_| Refusal::KeysUnavailable)?;
-            // Calls that came together with one new token: the first has found out.
+            // Of many calls that came at once with one token the first has hashed it.
             let credentials = Credentials { bearer: Some(Ok(bearer)), certificate: None };
             if let Some(known) = self.recall(credentials) {
                 return known;
@@ -181,22 +199,46 @@ impl Authenticator {
         } else {
             self.by_web_token(&state, bearer).await?
         };
+        // Both take a while, in which policy and tokens may have changed.
+        let state = Arc::clone(&self.state.borrow());
+        state.still(&identity, self.clock.now()).map_err(Refusal::Invalid)?;
         let session = state.session(Arc::new(identity));
         Ok(self.keep(Digest::of(bearer.as_bytes()).0, &state, session))
     }
 
-    fn by_certificate(&self, names: &[String]) -> Result<Session, Refusal> {
+    fn by_certificate(&self, shown: &Shown<'_>) -> Result<Session, Refusal> {
         let state = self.state.borrow();
-        let Some(name) = names.first().filter(|_| state.policy.certificates) else {
+        let Some(name) = shown.names.first().filter(|_| state.policy.certificates) else {
             return Err(Refusal::Missing);
         };
+        if name.len() > CERTIFICATE_BYTES || name.chars().any(char::is_control) {
+            return Err(Refusal::Invalid(Cause::Claims));
+        }
         let identity = Identity {
             principal: Principal::new(&format!("cert:{name}")),
             own: Vec::new(),
-            expires: None,
+            expires: Some(shown.expires),
             proof: Proof::Certificate,
         };
+        state.still(&identity, self.clock.now()).map_err(Refusal::Invalid)?;
         Ok(state.session(Arc::new(identity)))
+    }
+
+    /// What a credential that is not believed says that it is, for records: an API token by the id of one that there is, a JSON
+    /// Web Token by the name of an issuer that is believed. Nothing of it is proven, and nothing else of it is told.
+    #[must_use]
+    pub fn describe(&self, credentials: Credentials<'_>) -> Option<String> {
+        let state = Arc::clone(&self.state.borrow());
+        match (credentials.bearer, credentials.certificate) {
+            (Some(Ok(bearer)), _) if api_token::is_one(bearer) => state.tokens.describe(bearer),
+            (Some(Ok(bearer)), _) => {
+                let token = web_token::parse(bearer).ok()?;
+                let name = &state.keys(&token.issuer)?.issuer.name;
+                Some(format!("unproven: a token of issuer {name}"))
+            }
+            (Some(Err(_)), _) | (None, None) => None,
+            (None, Some(shown)) => Some(format!("certificate {}", shown.names.first()?.escape_debug())),
+        }
     }
 
     async fn by_web_token(&self, state: &State, text: &str) -> Result<Identity, Refusal> {
@@ -222,7 +264,7 @@ impl Authenticator {
         let state = Arc::clone(&self.state.borrow());
         match state.still(&session.identity, self.clock.now()) {
             Err(cause) => Some(Refusal::Invalid(cause)),
-            Ok(()) if state.policy.access(&session.identity) != session.access => {
+            Ok(()) if state.session(Arc::clone(&session.identity)).access != session.access => {
                 Some(Refusal::AccessChanged)
             }
             Ok(()) => None,
@@ -245,57 +287,6 @@ impl Authenticator {
             }
         }
     }
-
-    fn change(&self, change: impl FnOnce(&State) -> State) {
-        self.state.send_modify(|state| *state = Arc::new(change(state)));
-    }
-
-    /// Follows policy, tokens and keys, for as long as it runs. `tell` hears of each change.
-    pub async fn run(&self, tell: impl Fn(Changed)) {
-        let (mut look, mut refresh) =
-            (tokio::time::interval(self.options.look), tokio::time::interval(self.options.refresh));
-        let mut wrong = Wrong::default();
-        loop {
-            tokio::select! {
-                _ = look.tick() => self.look(&mut wrong, &tell).await,
-                _ = refresh.tick() => self.refresh_keys(self.options.refresh / 2).await,
-            }
-        }
-    }
-
-    async fn refresh_keys(&self, pause: Duration) {
-        let state = Arc::clone(&self.state.borrow());
-        for keys in state.issuers() {
-            if keys.refresh(&self.fetcher, pause).await {
-                self.change(State::again);
-            }
-        }
-    }
-
-    /// Reads policy and tokens; what cannot be read changes nothing, and is said once.
-    async fn look(&self, wrong: &mut Wrong, tell: &impl Fn(Changed)) {
-        let (reload, path) = (self.options.reload.clone(), self.options.tokens.clone());
-        let read = tokio::task::spawn_blocking(move || {
-            let policy = reload.map(|Reload(reload)| reload()).transpose();
-            (policy, ApiTokens::load(&path).map_err(|error| error.to_string()))
-        });
-        let Ok((policy, tokens)) = read.await else { return };
-        if let Some(Some(policy)) = wrong.policy.right("policy", policy)
-            && policy != self.state.borrow().policy
-        {
-            tracing::info!(grants = policy.grants.len(), "the policy has changed");
-            self.change(|state| state.with_policy(policy));
-            tell(Changed::Policy);
-            self.refresh_keys(self.options.refresh_pause).await;
-        }
-        if let Some(tokens) = wrong.tokens.right("API tokens", tokens)
-            && tokens != self.state.borrow().tokens
-        {
-            tracing::info!(tokens = tokens.list().len(), "the API tokens have changed");
-            self.change(|state| state.with_tokens(tokens));
-            tell(Changed::Tokens);
-        }
-    }
 }
 
 /// How long a session is not looked at.
@@ -303,39 +294,33 @@ const STEP: Duration = Duration::from_secs(30);
 /// How long waiting for an end takes at least.
 const LEAST_STEP: Duration = Duration::from_millis(5);
 
-/// What has changed while the server runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Changed {
-    /// Who is granted what.
-    Policy,
-    /// The API tokens.
-    Tokens,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::SystemClock;
 
-/// What was last found wrong, so that it is said once.
-#[derive(Debug, Default)]
-struct Wrong {
-    policy: Problem,
-    tokens: Problem,
-}
-
-#[derive(Debug, Default)]
-struct Problem(Option<String>);
-
-impl Problem {
-    fn right<T>(&mut self, what: &str, read: Result<T, String>) -> Option<T> {
-        match read {
-            Ok(value) => {
-                self.0 = None;
-                Some(value)
-            }
-            Err(problem) => {
-                if self.0.as_ref() != Some(&problem) {
-                    tracing::error!(what, problem, "cannot be read again; what was read before holds");
-                    self.0 = Some(problem);
-                }
-                None
-            }
-        }
+    #[tokio::test]
+    async fn of_many_calls_that_come_at_once_with_one_token_one_hashes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokens.json");
+        let new = NewToken { name: "ci".to_owned(), grants: Vec::new(), expires: None };
+        let token = create(&path, &new, SystemClock.now()).unwrap();
+        let options = Options::new(Policy::default(), path);
+        let auth = Arc::new(Authenticator::new(options, Arc::new(SystemClock)).unwrap());
+        let held = auth.hashes.acquire_many(u32::try_from(HASHES).unwrap()).await.unwrap();
+        let waiting = {
+            let (auth, token) = (Arc::clone(&auth), token.clone());
+            tokio::spawn(async move { auth.verify(&token).await })
+        };
+        tokio::task::yield_now().await;
+        // The first of them is done meanwhile. The end tells it from what hashing would find.
+        let (state, id) = (Arc::clone(&auth.state.borrow()), token.split('_').nth(1).unwrap());
+        let expires = Some(Timestamp(i64::MAX));
+        let principal = Principal::new("token:ci");
+        let identity =
+            Identity { principal, own: Vec::new(), expires, proof: Proof::ApiToken { id: id.into() } };
+        auth.keep(Digest::of(token.as_bytes()).0, &state, state.session(Arc::new(identity)));
+        drop(held);
+        assert_eq!(waiting.await.unwrap().unwrap().identity.expires, expires);
     }
 }

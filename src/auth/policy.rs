@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::identity::Identity;
-use crate::domain::{Access, Alias, Grant, Granted, Namespace, Pattern, Permission, Principal};
+use crate::domain::{Access, Alias, Digest, Grant, Granted, Namespace, Pattern, Permission, Principal};
 
 /// What decides about callers. The default believes nobody but holders of API tokens and grants nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -101,6 +101,11 @@ impl Policy {
         let granted = granted.map(|grant| grant.grant.clone());
         let grants = granted.chain(identity.own.iter().cloned()).collect();
         Access::Granted(Arc::new(Granted { grants, protected: self.protected.clone() }))
+    }
+
+    /// Tells it from others, for the record.
+    pub(super) fn digest(&self) -> Digest {
+        Digest::of(format!("{self:?}").as_bytes())
     }
 
     /// Why somebody may or may not do something.

@@ -51,8 +51,13 @@ impl State {
         self.keys.iter()
     }
 
-    /// An identity and what it may do by now.
-    pub(super) fn session(&self, identity: Arc<Identity>) -> Session {
+    /// An identity and what it may do by now: what an API token grants is what its record says by now.
+    pub(super) fn session(&self, mut identity: Arc<Identity>) -> Session {
+        if let Proof::ApiToken { id } = &identity.proof
+            && let Some(own) = self.tokens.grants(id).filter(|own| *own != identity.own)
+        {
+            identity = Arc::new(Identity { own, ..Identity::clone(&identity) });
+        }
         Session { access: self.policy.access(&identity), identity }
     }
 

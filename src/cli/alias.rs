@@ -144,11 +144,9 @@ pub(crate) async fn list(args: &List, config: &Config, out: &mut Output) -> Resu
         out.help(&format!("`persona alias set {persona} ALIAS VERSION` makes one"));
         return Ok(Outcome::Done);
     }
-    match args.output {
-        Rows::Json => out.json_lines(aliases.into_iter().map(shape::Alias::from))?,
-        Rows::Yaml => out.yaml_documents(aliases.into_iter().map(shape::Alias::from))?,
-        Rows::Table => out.table(&lines(&aliases, scope == Scope::All, out.width()))?,
-    }
+    out.rows(args.output, aliases, shape::Alias::from, |out, aliases| {
+        out.table(&lines(aliases, scope == Scope::All, out.width()))
+    })?;
     Ok(Outcome::Done)
 }
 

@@ -87,31 +87,22 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
     };
     let most = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let records = client.audit_records(request, most).await?;
-    match args.output {
-        Rows::Json => out.json_lines(records.into_iter().map(shape::Audited::from))?,
-        Rows::Yaml => out.yaml_documents(records.into_iter().map(shape::Audited::from))?,
-        Rows::Table if records.is_empty() => out.say("nothing of that kind is recorded"),
-        Rows::Table => print(&records, out)?,
-    }
-    Ok(Outcome::Done)
-}
-
-fn print(records: &[pb::AuditRecord], out: &mut Output) -> Result<(), Failure> {
-    let mut lines = lines(records, out.width()).into_iter();
-    if let Some(heading) = lines.next() {
-        out.line(&out.painted(Paint::Bold, &heading))?;
-    }
-    for (line, record) in lines.zip(records) {
-        // After the cut: what colours is not seen and has no width.
-        let line = match record.action() {
-            Action::Refused | Action::Purge | Action::LogBroken | Action::LogLost => {
-                out.painted(Paint::Red, &line)
-            }
-            _ => line,
+    out.rows(args.output, records, shape::Audited::from, |out, records| {
+        if records.is_empty() {
+            out.say("nothing of that kind is recorded");
+            return Ok(());
+        }
+        let lines = lines(records, out.width());
+        let stands_out = |at: usize| {
+            let is_bad = matches!(
+                records.get(at)?.action(),
+                Action::Refused | Action::Purge | Action::LogBroken | Action::LogLost
+            );
+            is_bad.then_some(Paint::Red)
         };
-        out.line(&line)?;
-    }
-    Ok(())
+        out.painted_table(&lines, stands_out)
+    })?;
+    Ok(Outcome::Done)
 }
 
 fn lines(records: &[pb::AuditRecord], width: Option<usize>) -> Vec<String> {

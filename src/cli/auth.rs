@@ -6,12 +6,11 @@ use serde::Serialize;
 use super::flags::{Flags, Stored};
 use super::form::Form;
 use super::output::{Paint, printable};
-use super::{Failure, Outcome, Output};
-use crate::auth::{ApiTokens, Asked, Explanation, Identity, Proof, Source};
+use super::{Failure, Outcome, Output, token};
+use crate::auth::{Asked, Explanation, Identity, Proof, Source};
 use crate::config::Config;
 use crate::document::named;
 use crate::domain::{Alias, Clock as _, Grant, Namespace, Permission, Principal, SystemClock};
-use crate::server::ServeError;
 
 /// Explain who may do what, from persona.toml and the API tokens of a data directory
 #[derive(Debug, clap::Args)]
@@ -107,8 +106,7 @@ pub(crate) fn check(args: &Check, config: &Config, out: &mut Output) -> Result<O
     let policy = config.policy.clone().unwrap_or_default();
     let mut own = args.claims.clone();
     if let Some(name) = args.principal.strip_prefix("token:") {
-        let tokens = ApiTokens::load(&config.token_file());
-        let tokens = tokens.map_err(|error| Failure::Server(Box::new(ServeError::from(error))))?;
+        let tokens = token::load(config)?;
         let live = tokens.list().into_iter().filter(|token| token.is_live(SystemClock.now()));
         let Some(token) = live.into_iter().find(|token| token.name == name) else {
             let help = "`persona token list` shows them".to_owned();

@@ -111,6 +111,7 @@ pub(super) fn code(result: &Result<Outcome, Failure>) -> u8 {
             error:
                 ClientError::Unreachable { .. }
                 | ClientError::Insecure { .. }
+                | ClientError::TokenExposed { .. }
                 | ClientError::Incomplete(_)
                 | ClientError::Silent(_)
                 | ClientError::Pending(_),
@@ -163,6 +164,11 @@ impl Failure {
                 let advice = match error {
                     ClientError::Unreachable { .. } => Some(start.to_owned()),
                     ClientError::Insecure { fault, .. } => tls::advice(fault),
+                    ClientError::TokenExposed { .. } => Some(
+                        "write https:// where the registry has TLS, or say --insecure-token where something else keeps what is \
+                         sent from others, such as a tunnel"
+                            .to_owned(),
+                    ),
                     _ => None,
                 };
                 if let Some(help) = help.clone().or(advice) {

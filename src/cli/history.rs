@@ -48,28 +48,14 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
         Err(error) => return Err(explained(error, &client, namespace, name).await),
     };
     let shaped = |entry| shape::Version::new(entry, namespace, name);
-    match args.output {
-        Rows::Json => out.json_lines(entries.into_iter().map(shaped))?,
-        Rows::Yaml => out.yaml_documents(entries.into_iter().map(shaped))?,
-        Rows::Table => print(&entries, out)?,
-    }
-    Ok(Outcome::Done)
-}
-
-fn print(entries: &[pb::PersonaVersion], out: &mut Output) -> Result<(), Failure> {
-    let mut lines = lines(entries, out.width()).into_iter();
-    if let Some(heading) = lines.next() {
-        out.line(&out.painted(Paint::Bold, &heading))?;
-    }
-    for (line, entry) in lines.zip(entries) {
-        // After the cut: what colours is not seen and has no width.
-        let line = match entry.r#type() {
-            Type::Deletion | Type::Purged => out.painted(Paint::Red, &line),
-            Type::Version | Type::Unspecified => line,
+    out.rows(args.output, entries, shaped, |out, entries| {
+        let lines = lines(entries, out.width());
+        let is_gone = |at: usize| {
+            matches!(entries.get(at)?.r#type(), Type::Deletion | Type::Purged).then_some(Paint::Red)
         };
-        out.line(&line)?;
-    }
-    Ok(())
+        out.painted_table(&lines, is_gone)
+    })?;
+    Ok(Outcome::Done)
 }
 
 fn lines(entries: &[pb::PersonaVersion], width: Option<usize>) -> Vec<String> {

@@ -74,13 +74,9 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
         out.help(&help);
         return Ok(Outcome::Done);
     }
-    match args.output {
-        Rows::Json => out.json_lines(personas.into_iter().map(shape::Brief::from))?,
-        Rows::Yaml => out.yaml_documents(personas.into_iter().map(shape::Brief::from))?,
-        Rows::Table => {
-            out.table(&lines(&personas, scope == Scope::All, out.width()))?;
-        }
-    }
+    out.rows(args.output, personas, shape::Brief::from, |out, personas| {
+        out.table(&lines(personas, scope == Scope::All, out.width()))
+    })?;
     Ok(Outcome::Done)
 }
 

@@ -28,15 +28,12 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
         out.say("no namespace has a persona");
         out.help("`persona put FILE` stores one");
     }
-    let shaped = namespaces.iter().cloned().map(shape::Namespace::from);
-    match args.output {
-        Rows::Json => out.json_lines(shaped)?,
-        Rows::Yaml => out.yaml_documents(shaped)?,
-        Rows::Table if namespaces.is_empty() => {}
-        Rows::Table => {
-            let rows = namespaces.iter().map(|one| [one.namespace.clone(), one.personas.to_string()]);
-            out.table(&table::layout(["NAMESPACE", "PERSONAS"], &rows.collect::<Vec<_>>(), None))?;
+    out.rows(args.output, namespaces, shape::Namespace::from, |out, namespaces| {
+        if namespaces.is_empty() {
+            return Ok(());
         }
-    }
+        let rows = namespaces.iter().map(|one| [one.namespace.clone(), one.personas.to_string()]);
+        out.table(&table::layout(["NAMESPACE", "PERSONAS"], &rows.collect::<Vec<_>>(), None))
+    })?;
     Ok(Outcome::Done)
 }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write};
 use serde::Serialize;
 
 use super::Failure;
-use super::form::Colour;
+use super::form::{Colour, Rows};
 use crate::document::to_yaml;
 
 /// Where a command writes.
@@ -189,11 +189,39 @@ impl Output {
     /// # Errors
     /// When stdout takes no more.
     pub fn table(&mut self, lines: &[String]) -> Result<(), Failure> {
+        self.painted_table(lines, |_| None)
+    }
+
+    /// The same, with some rows coloured as a whole; they are counted from 0.
+    ///
+    /// # Errors
+    /// When stdout takes no more.
+    pub fn painted_table(
+        &mut self,
+        lines: &[String],
+        paint: impl Fn(usize) -> Option<Paint>,
+    ) -> Result<(), Failure> {
         for (at, line) in lines.iter().enumerate() {
-            let line = if at == 0 { self.painted(Paint::Bold, line) } else { line.clone() };
-            self.line(&line)?;
+            // After the cut: what colours is not seen and has no width.
+            let paint = at.checked_sub(1).map_or(Some(Paint::Bold), &paint);
+            self.line(&paint.map_or_else(|| line.clone(), |paint| self.painted(paint, line)))?;
         }
         Ok(())
+    }
+
+    /// Writes several things as they are wanted: shaped for machines, or as a table for people.
+    pub(super) fn rows<T, S: Serialize>(
+        &mut self,
+        form: Rows,
+        values: Vec<T>,
+        shape: impl FnMut(T) -> S,
+        table: impl FnOnce(&mut Self, &[T]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        match form {
+            Rows::Json => self.json_lines(values.into_iter().map(shape)),
+            Rows::Yaml => self.yaml_documents(values.into_iter().map(shape)),
+            Rows::Table => table(self, &values),
+        }
     }
 
     /// A part of data for people, coloured where data is.

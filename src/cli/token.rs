@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::flags::{Flags, Stored};
 use super::form::{Form, Rows};
 use super::output::printable;
-use super::{Failure, Outcome, Output, table};
+use super::{Failure, Outcome, Output, shape, table};
 use crate::auth::{self, ApiToken, ApiTokens, NewToken, TokenError};
 use crate::config::Config;
 use crate::document::named;
@@ -48,7 +48,7 @@ pub(crate) struct Create {
     grants: Vec<Grant>,
 
     /// After how many days it ends [default: never]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_DAYS))]
     days: Option<u32>,
 
     /// What to print
@@ -58,6 +58,9 @@ pub(crate) struct Create {
     #[command(flatten)]
     pub(super) store: Flags<Stored>,
 }
+
+/// A hundred years: beyond it dates are no dates any more.
+const MOST_DAYS: i64 = 36_500;
 
 const CREATE_EXAMPLES: &str = "\
 Examples:
@@ -114,9 +117,9 @@ struct Listed<'a> {
     id: &'a str,
     state: &'static str,
     grants: &'a [String],
-    create_time: i64,
-    expire_time: Option<i64>,
-    revoke_time: Option<i64>,
+    create_time: String,
+    expire_time: Option<String>,
+    revoke_time: Option<String>,
 }
 
 impl<'a> Listed<'a> {
@@ -126,9 +129,9 @@ impl<'a> Listed<'a> {
             id: &token.id,
             state: state(token, now),
             grants: &token.grants,
-            create_time: token.create_time,
-            expire_time: token.expire_time,
-            revoke_time: token.revoke_time,
+            create_time: moment(token.create_time),
+            expire_time: token.expire_time.map(moment),
+            revoke_time: token.revoke_time.map(moment),
         }
     }
 }
@@ -160,35 +163,28 @@ pub(crate) fn create(args: &Create, config: &Config, out: &mut Output) -> Result
 
 pub(crate) fn list(args: &List, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
     let now = SystemClock.now();
-    let tokens = ApiTokens::load(&config.token_file()).map_err(failed)?;
+    let tokens = load(config)?;
     let tokens = tokens.list();
     if tokens.is_empty() {
         out.say("no API tokens");
         out.help("`persona token create NAME --grant ROLE@NAMESPACE` makes one");
         return Ok(Outcome::Done);
     }
-    match args.output {
-        Rows::Json => out.json_lines(tokens.iter().map(|token| Listed::of(token, now)))?,
-        Rows::Yaml => out.yaml_documents(tokens.iter().map(|token| Listed::of(token, now)))?,
-        Rows::Table => {
-            let rows: Vec<_> = tokens
-                .iter()
-                .map(|token| {
-                    let end = token.expire_time.map_or_else(|| "never".to_owned(), day);
-                    let grants = printable(&token.grants.join(" "));
-                    [
-                        printable(&token.name),
-                        state(token, now).to_owned(),
-                        day(token.create_time),
-                        end,
-                        grants,
-                    ]
-                })
-                .collect();
+    out.rows(
+        args.output,
+        tokens,
+        |token| Listed::of(token, now),
+        |out, tokens| {
+            let row = |token: &&ApiToken| {
+                let end = token.expire_time.map_or_else(|| "never".to_owned(), day);
+                let grants = printable(&token.grants.join(" "));
+                [printable(&token.name), state(token, now).to_owned(), day(token.create_time), end, grants]
+            };
+            let rows: Vec<_> = tokens.iter().map(row).collect();
             let heads = ["NAME", "STATE", "MADE (UTC)", "ENDS (UTC)", "GRANTS"];
-            out.table(&table::layout(heads, &rows, out.width()))?;
-        }
-    }
+            out.table(&table::layout(heads, &rows, out.width()))
+        },
+    )?;
     Ok(Outcome::Done)
 }
 
@@ -210,9 +206,19 @@ fn day(seconds: i64) -> String {
     table::minute(prost_types::Timestamp { seconds, nanos: 0 })
 }
 
+/// RFC 3339, as all other moments that machines are told.
+fn moment(seconds: i64) -> String {
+    shape::moment(prost_types::Timestamp { seconds, nanos: 0 })
+}
+
+/// The tokens of the data directory.
+pub(super) fn load(config: &Config) -> Result<ApiTokens, Failure> {
+    ApiTokens::load(&config.token_file()).map_err(failed)
+}
+
 fn failed(error: TokenError) -> Failure {
     match error {
-        TokenError::Exists(_) | TokenError::Unknown(_) => {
+        TokenError::Exists(_) | TokenError::Unknown(_) | TokenError::Full => {
             Failure::Missing { what: error.to_string(), help: "`persona token list` shows them".to_owned() }
         }
         TokenError::Io { .. } | TokenError::Damaged { .. } | TokenError::Crypto(_) => {

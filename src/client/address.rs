@@ -1,6 +1,7 @@
 //! Where a registry is: the one reader of `--server`, which also forgives a missing scheme or port.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 /// Port of a registry when none is given.
@@ -31,6 +32,13 @@ impl Server {
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.secure
+    }
+
+    /// Whether it is this machine, so that what is said to it is heard by nobody on the way.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();
+        self.host().eq_ignore_ascii_case("localhost") || self.host().parse().is_ok_and(is_loopback)
     }
 
     /// The host alone, an IPv6 address without its brackets.
@@ -115,6 +123,25 @@ mod tests {
             ("https://[::1]:443/", "https://[::1]:443"),
         ] {
             assert_eq!(text.parse::<Server>().map(|server| server.url()), Ok(url.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_here() {
+        let is_here = |text: &str| text.parse::<Server>().unwrap().is_here();
+        for here in ["localhost", "LocalHost:1", "127.0.0.1", "127.9.9.9:1", "[::1]", "[::ffff:127.0.0.1]:1"]
+        {
+            assert!(is_here(here), "{here}");
+        }
+        for there in [
+            "10.0.0.1",
+            "0.0.0.0:1",
+            "[::]",
+            "localhost.example:1",
+            "127.0.0.1.example",
+            "[::ffff:10.0.0.1]:1",
+        ] {
+            assert!(!is_here(there), "{there}");
         }
     }
 

@@ -33,6 +33,15 @@ pub enum ClientError {
         /// Why not.
         fault: TlsFault,
     },
+    /// There is a token, and nothing that keeps it from whoever is on the way; it was not sent.
+    #[error(
+        "the token is not sent to {server}: that is another machine and there is no TLS, so that whoever is on the way could take \
+         the token and use it"
+    )]
+    TokenExposed {
+        /// The address.
+        server: String,
+    },
     /// The registry, or something on the way to it, answered with a status that is not OK.
     #[error(transparent)]
     Refused(Box<Refusal>),
@@ -95,6 +104,7 @@ impl ClientError {
             Self::Missing { .. } => Some(ErrorReason::PersonaNotFound),
             Self::Unreachable { .. }
             | Self::Insecure { .. }
+            | Self::TokenExposed { .. }
             | Self::Incomplete(_)
             | Self::Silent(_)
             | Self::Pending(_) => None,
@@ -107,7 +117,10 @@ impl ClientError {
         match self {
             Self::Unreachable { .. } | Self::Silent(_) | Self::Pending(_) => true,
             Self::Refused(refusal) => refusal.is_transient(),
-            Self::Insecure { .. } | Self::Incomplete(_) | Self::Missing { .. } => false,
+            Self::Insecure { .. }
+            | Self::TokenExposed { .. }
+            | Self::Incomplete(_)
+            | Self::Missing { .. } => false,
         }
     }
 
@@ -127,6 +140,7 @@ impl ClientError {
             | Self::Incomplete(_)
             | Self::Silent(_)
             | Self::Pending(_) => true,
+            Self::TokenExposed { .. } => false,
             Self::Refused(refusal) => refusal.is_undecided(),
             Self::Missing { .. } => false,
         }

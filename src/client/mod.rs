@@ -54,6 +54,8 @@ pub struct Options {
     pub tls: TlsOptions,
     /// The token that calls are made with.
     pub token: Option<Token>,
+    /// Send the token to other machines without TLS too. Default: no.
+    pub insecure_token: bool,
 }
 
 impl Default for Options {
@@ -64,6 +66,7 @@ impl Default for Options {
             retries: 3,
             tls: TlsOptions::default(),
             token: None,
+            insecure_token: false,
         }
     }
 }
@@ -86,7 +89,7 @@ impl Client {
     /// Connects, or says that nothing answers, or why it cannot be done securely.
     ///
     /// # Errors
-    /// [`ClientError::Unreachable`] and [`ClientError::Insecure`].
+    /// [`ClientError::Unreachable`], [`ClientError::Insecure`] and [`ClientError::TokenExposed`].
     pub async fn connect(server: &Server, options: Options) -> Result<Self, ClientError> {
         let faults = Faults::default();
         let channel = match plan(server, &options, &faults)? {
@@ -103,7 +106,7 @@ impl Client {
     /// A client that connects at its first call. Must be made within a tokio runtime.
     ///
     /// # Errors
-    /// [`ClientError::Insecure`]: a file of ours cannot be used.
+    /// [`ClientError::Insecure`]: a file of ours cannot be used; and [`ClientError::TokenExposed`].
     pub fn lazy(server: &Server, options: Options) -> Result<Self, ClientError> {
         let bearer = Bearer::new(options.token.clone());
         Self::lazy_with(server, options, bearer)
@@ -152,6 +155,10 @@ fn plan(
     options: &Options,
     faults: &Faults,
 ) -> Result<(Endpoint, Option<Connector>), ClientError> {
+    let is_kept = server.is_secure() || server.is_here() || options.insecure_token;
+    if options.token.is_some() && !is_kept {
+        return Err(ClientError::TokenExposed { server: server.url() });
+    }
     let endpoint = Endpoint::from_shared(server.url())
         .and_then(|endpoint| endpoint.user_agent(concat!("persona/", env!("CARGO_PKG_VERSION"))))
         .map_err(|error| unreachable(server, &error))?

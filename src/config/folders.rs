@@ -8,11 +8,8 @@ use super::policy;
 use super::{Config, Fallback, Given, Origin, Problem};
 use crate::auth;
 use crate::diagnostic::nearest;
-use crate::domain::{Digest, Namespace};
+use crate::domain::{Digest, Namespace, files};
 use crate::seed::Source;
-
-/// The file of API tokens, in the data directory.
-const TOKENS: &str = "tokens.json";
 
 /// The folder of personas that is taken in when none is named.
 const USUAL: &str = "personas";
@@ -138,7 +135,7 @@ impl Config {
     /// Where API tokens are kept.
     #[must_use]
     pub fn token_file(&self) -> PathBuf {
-        self.options.registry.data_dir.join(TOKENS)
+        self.options.registry.data_dir.join(files::TOKENS)
     }
 
     /// What a default that depends on the machine came to.

@@ -335,4 +335,5 @@ pub static SETTINGS: &[Setting] = &[
     tls::CLIENT_KEY,
     tls::SERVER_NAME,
     callers::TOKEN_FILE,
+    callers::INSECURE_TOKEN,
 ];

@@ -68,6 +68,8 @@ pub const REQUEST_BYTES: usize = 4 * 1024 * 1024;
 pub const STATUS_BYTES: usize = 4 * 1024;
 /// Names in one WatchPersonas.
 pub const WATCH_NAMES: usize = 1000;
+/// A principal: the longest that authentication makes, and then some.
+pub const PRINCIPAL_BYTES: usize = 512;
 /// Watch streams at once, unless configured otherwise.
 pub const WATCH_STREAMS: usize = 20_000;
 /// Entries of the log that one LATEST group spans.

@@ -7,6 +7,7 @@ mod commit;
 mod dialect;
 mod digest;
 mod field;
+pub mod files;
 pub mod limits;
 mod name;
 mod number;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::limits::PRINCIPAL_BYTES;
+
 /// What a call needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Permission {
@@ -138,14 +140,11 @@ impl fmt::Display for Pattern {
 )]
 pub struct InvalidPattern(pub String);
 
-/// Bytes of a pattern at most: those of the longest principal.
-const PATTERN_BYTES: usize = 512;
-
 impl FromStr for Pattern {
     type Err = InvalidPattern;
     fn from_str(text: &str) -> Result<Self, InvalidPattern> {
         let word = text.strip_suffix('*').unwrap_or(text);
-        let is_one = (1..=PATTERN_BYTES).contains(&text.len())
+        let is_one = (1..=PRINCIPAL_BYTES).contains(&text.len())
             && !word.contains('*')
             && !text.chars().any(|one| one.is_whitespace() || one.is_control());
         if is_one { Ok(Self(text.into())) } else { Err(InvalidPattern(text.chars().take(64).collect())) }

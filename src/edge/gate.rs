@@ -7,16 +7,21 @@ use http::{Extensions, HeaderMap, Request, header};
 
 use super::share::{Limits, Place, Shares};
 use super::{Failure, Peer};
-use crate::auth::{Authenticator, Cause, Credentials, Refusal, Session};
-use crate::domain::{Access, Caller, Principal};
+use crate::auth::{Authenticator, Cause, Credentials, Refusal, Session, Shown};
+use crate::domain::{Access, Caller, Principal, Timestamp};
 
 /// The health service: whoever balances load has no credentials.
 const HEALTH: &str = "/grpc.health.v1.Health/";
 /// Both versions of reflection.
 const REFLECTION: &str = "/grpc.reflection.";
-/// Calls that stay open: counted apart.
-const STREAMS: [&str; 2] =
-    ["/persona.registry.v1.PersonaService/WatchPersonas", "/persona.registry.v1.AdminService/BackupStore"];
+/// Calls that stay open: counted apart. A test holds them against the services.
+const STREAMS: [&str; 5] = [
+    "/persona.registry.v1.PersonaService/WatchPersonas",
+    "/persona.registry.v1.AdminService/BackupStore",
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
 /// Bytes of a path that is told of.
 const PATH_BYTES: usize = 256;
 
@@ -33,6 +38,8 @@ pub struct Turned {
     pub peer: Option<SocketAddr>,
     /// Why not.
     pub failure: Failure,
+    /// Which credential was not believed, by what is known of it here; empty: none was shown, or it is a stranger's.
+    pub credential: String,
 }
 
 /// What is told of a call.
@@ -100,48 +107,57 @@ impl Gate {
             return Entry::Now(self.nobody(call, nothing));
         }
         let credentials = Credentials { bearer: bearer(headers), certificate: certificate(extensions) };
-        match auth.recall(credentials) {
-            Some(known) => Entry::Now(self.admit(call, known)),
-            None => match credentials.bearer {
-                Some(Ok(bearer)) => Entry::Later(bearer.to_owned()),
-                _ => Entry::Now(self.admit(call, Err(Refusal::Missing))),
-            },
+        match (auth.recall(credentials), credentials.bearer) {
+            (Some(known), _) => Entry::Now(self.admit(call, known, credentials)),
+            (None, Some(Ok(bearer))) => Entry::Later(bearer.to_owned()),
+            (None, _) => Entry::Now(self.admit(call, Err(Refusal::Missing), credentials)),
         }
     }
 
     /// Looks at a token that was not seen before.
     pub(super) async fn verify(&self, call: &Call<'_>, bearer: &str) -> Result<Entered, Failure> {
-        let _looked_at = self.shares.look().inspect_err(|failure| self.turn(call, None, failure))?;
+        let place = self.shares.look();
+        let _looked_at = place.inspect_err(|failure| self.turn(call, None, failure, String::new()))?;
         let verified = match &self.auth {
             Some(auth) => auth.verify(bearer).await,
             None => Err(Refusal::Missing),
         };
-        self.admit(call, verified)
+        self.admit(call, verified, Credentials { bearer: Some(Ok(bearer)), certificate: None })
     }
 
     fn nobody(&self, call: &Call<'_>, access: Access) -> Result<Entered, Failure> {
-        let place = self.shares.take(None, is_stream(call.path));
-        let place = place.inspect_err(|failure| self.turn(call, None, failure))?;
-        let caller = Caller { principal: Principal::anonymous(), call_id: call.call_id.clone(), access };
+        let (principal, is_stream) = (Principal::anonymous(), is_stream(call.path));
+        // Where callers are told apart, all who need not say who they are have one caller's share of streams.
+        let share = Some(&principal).filter(|_| is_stream && self.auth.is_some());
+        let place = self.shares.take(share, is_stream);
+        let place = place.inspect_err(|failure| self.turn(call, None, failure, String::new()))?;
+        let caller = Caller { principal, call_id: call.call_id.clone(), access };
         Ok(Entered { caller, session: None, place })
     }
 
-    fn admit(&self, call: &Call<'_>, session: Result<Session, Refusal>) -> Result<Entered, Failure> {
-        let session =
-            session.map_err(Failure::Refused).inspect_err(|failure| self.turn(call, None, failure))?;
+    fn admit(
+        &self,
+        call: &Call<'_>,
+        session: Result<Session, Refusal>,
+        credentials: Credentials<'_>,
+    ) -> Result<Entered, Failure> {
+        let session = session.map_err(Failure::Refused).inspect_err(|failure| {
+            let shown = self.auth.as_ref().and_then(|auth| auth.describe(credentials));
+            self.turn(call, None, failure, shown.unwrap_or_default());
+        })?;
         let principal = &session.identity.principal;
         let place = self.shares.take(Some(principal), is_stream(call.path));
-        let place = place.inspect_err(|failure| self.turn(call, Some(principal), failure))?;
+        let place = place.inspect_err(|failure| self.turn(call, Some(principal), failure, String::new()))?;
         let (principal, access) = (principal.clone(), session.access.clone());
         let caller = Caller { principal, call_id: call.call_id.clone(), access };
         Ok(Entered { caller, session: Some(session), place })
     }
 
-    fn turn(&self, call: &Call<'_>, principal: Option<&Principal>, failure: &Failure) {
+    fn turn(&self, call: &Call<'_>, principal: Option<&Principal>, failure: &Failure, credential: String) {
         let Call { path, call_id, peer } = call;
         let path = path.get(..path.len().min(PATH_BYTES)).unwrap_or_default().to_owned();
         let (call_id, principal, failure) = (Arc::clone(call_id), principal.cloned(), failure.clone());
-        (self.tell)(&Turned { path, call_id, principal, peer: *peer, failure });
+        (self.tell)(&Turned { path, call_id, principal, peer: *peer, failure, credential });
     }
 
     /// What ends a stream of this session, some time.
@@ -172,15 +188,39 @@ fn bearer(headers: &HeaderMap) -> Option<Result<&str, Cause>> {
     Some(token.ok_or(Cause::Malformed))
 }
 
-/// What the client certificate of the connection names. Only verified ones are there.
-fn certificate(extensions: &Extensions) -> Option<&[String]> {
+/// The client certificate of the connection. Only verified ones are there.
+fn certificate(extensions: &Extensions) -> Option<Shown<'_>> {
     let certificate = extensions.get::<Peer>()?.certificate.as_ref()?;
-    Some(&certificate.names)
+    let expires = Timestamp(certificate.not_after.saturating_add(1).saturating_mul(1_000_000));
+    Some(Shown { names: &certificate.names, expires })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_method_that_stays_open_is_counted_as_a_stream() {
+        use prost_types::FileDescriptorSet;
+        let sets = [
+            crate::wire::DESCRIPTORS,
+            tonic_health::pb::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+        ];
+        let mut found = std::collections::BTreeSet::new();
+        for set in sets {
+            let set: FileDescriptorSet = prost::Message::decode(set).unwrap();
+            for file in &set.file {
+                for service in &file.service {
+                    let (package, service_name) = (file.package(), service.name());
+                    let open = service.method.iter().filter(|method| method.server_streaming());
+                    found.extend(open.map(|one| format!("/{package}.{service_name}/{}", one.name())));
+                }
+            }
+        }
+        assert_eq!(found, STREAMS.iter().map(ToString::to_string).collect());
+    }
 
     #[test]
     fn one_bearer_token_is_read_and_nothing_else() {

@@ -2,13 +2,11 @@
 
 use super::admin_service::Admin;
 use super::parse::Checks;
+use crate::domain::limits::PRINCIPAL_BYTES;
 use crate::domain::{Caller, Timestamp};
 use crate::registry::{AuditAction, AuditFilter, AuditRecord, Error, ListAudit};
 use crate::wire::{self, pb};
 use pb::audit_record::Action;
-
-/// A principal that is asked for, in bytes.
-const PRINCIPAL_BYTES: usize = 256;
 
 impl Admin {
     pub(super) async fn list_audit(

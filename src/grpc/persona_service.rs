@@ -68,8 +68,9 @@ pub(super) fn refused(
     if let Some(denied) = denied {
         let namespace = denied.missing.namespace.as_ref().map(ToString::to_string).unwrap_or_default();
         let reason = status::word(ErrorReason::PermissionDenied).to_owned();
-        let (caller, method, name) = (caller.clone(), method.to_owned(), String::new());
-        registry.audit(AuditEvent::Refused { caller, method, reason, namespace, name, peer });
+        let (caller, method) = (caller.clone(), method.to_owned());
+        let (name, detail) = (String::new(), String::new());
+        registry.audit(AuditEvent::Refused { caller, method, reason, namespace, name, peer, detail });
     }
     status::of(error)
 }

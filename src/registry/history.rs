@@ -145,19 +145,27 @@ impl Registry {
     pub async fn list_aliases(&self, caller: &Caller, list: ListAliases) -> Result<AliasPage, Error> {
         caller.require_in(Permission::Read, list.namespace.as_ref())?;
         let scope = caller.access.scope(Permission::Read);
+        let fingerprint = if list.namespace.is_none() { scope.fingerprint() } else { String::new() };
         let binding = Binding::of(&[
             b"aliases",
             list.namespace.as_ref().map_or("-", Namespace::as_str).as_bytes(),
             list.name.as_ref().map_or("", Name::as_str).as_bytes(),
             &freshness_bytes(list.freshness),
+            fingerprint.as_bytes(),
         ]);
         let store_id = self.store_id();
         let token = PlaceToken::parse(&list.page_token, store_id, binding)?;
         let freshness = self.at_token(list.freshness, token.as_ref().map(|token| token.revision))?;
-        let after: Option<(Namespace, Name, Alias)> = token.and_then(|token| {
-            let mut parts = token.place.splitn(3, '\0');
-            Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+        // A token is not sealed, so a place that this listing cannot have come to is looked for.
+        let after = token.map(|token| {
+            let place = alias_place(&token.place).filter(|(namespace, name, _)| {
+                list.namespace.as_ref().is_none_or(|asked| asked == namespace)
+                    && list.name.as_ref().is_none_or(|asked| asked == name)
+                    && scope.contains(namespace)
+            });
+            place.ok_or(Error::PageTokenInvalid("is damaged"))
         });
+        let after = after.transpose()?;
         let list = Arc::new(list);
         let read = move |store: &Store, revision: Revision| {
             let mut page = Page { size: list.page_size, aliases: Vec::new(), more: false };
@@ -223,6 +231,12 @@ impl Registry {
         let next_page_token = next.map(|token| token.print(store_id, binding)).unwrap_or_default();
         Ok(NamespacePage { revision, namespaces, next_page_token })
     }
+}
+
+/// Where a page of aliases ended.
+fn alias_place(text: &str) -> Option<(Namespace, Name, Alias)> {
+    let mut parts = text.splitn(3, '\0');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 /// A page of aliases that fills up.

@@ -21,6 +21,8 @@ mod proposal;
 mod pruner;
 mod read;
 mod rebuild;
+#[cfg(test)]
+mod rights;
 mod ring;
 mod select;
 mod shared;

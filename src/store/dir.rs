@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::domain::{Sequence, StoreId};
+use crate::domain::{Sequence, StoreId, files};
 
 const FORMAT: &str = "persona-registry data 1\n";
 const FORMAT_FILE: &str = "FORMAT";
@@ -255,16 +255,13 @@ fn create_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// API tokens, which may be made before the first start.
-const TOKEN_FILES: [&str; 3] = ["tokens.json", "tokens.lock", "tokens.new"];
-
 /// Whether the directory is empty, or holds nothing but tokens and what an interrupted first start leaves.
 fn holds_only_ours(path: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
-        let is_ours =
-            [LOCK_FILE, "FORMAT.new", "lost+found"].iter().chain(&TOKEN_FILES).any(|ours| name == *ours);
-        if !is_ours {
+        // API tokens may be made before the first start.
+        let tokens = [files::TOKENS, files::TOKENS_LOCK, files::TOKENS_NEW];
+        if ![LOCK_FILE, "FORMAT.new", "lost+found"].iter().chain(&tokens).any(|ours| name == *ours) {
             return Ok(false);
         }
     }

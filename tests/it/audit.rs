@@ -249,8 +249,8 @@ async fn starts_stops_and_configuration_are_recorded_and_events_of_others_too() 
     let peer = Some("10.0.0.9:1234".parse().unwrap());
     let event = AuditEvent::refused(&Caller::internal("mallory", "call"), "GetPersona", "PERMISSION_DENIED");
     let AuditEvent::Refused { caller, method, reason, .. } = event else { panic!("a refusal") };
-    let (namespace, name) = ("ops".to_owned(), "x".repeat(5000));
-    server.registry.audit(AuditEvent::Refused { caller, method, reason, namespace, name, peer });
+    let (namespace, name, detail) = ("ops".to_owned(), "x".repeat(5000), String::new());
+    server.registry.audit(AuditEvent::Refused { caller, method, reason, namespace, name, peer, detail });
     let refusal = until(&server, Action::Refused, 1).await.remove(0);
     assert_eq!((refusal.principal.as_str(), refusal.peer.as_str()), ("mallory", "10.0.0.9:1234"));
     assert_eq!((refusal.reason.as_str(), refusal.name.len()), ("PERMISSION_DENIED", 256));
@@ -375,7 +375,7 @@ async fn a_page_token_belongs_to_its_request_and_fields_out_of_range_are_told() 
         pb::ListAuditRecordsRequest { page_size: 501, ..Default::default() },
         pb::ListAuditRecordsRequest { action: 99, ..Default::default() },
         pb::ListAuditRecordsRequest { start_time: moment, ..Default::default() },
-        pb::ListAuditRecordsRequest { principal: "x".repeat(257), ..Default::default() },
+        pb::ListAuditRecordsRequest { principal: "x".repeat(513), ..Default::default() },
     ] {
         refused(admin.list_audit_records(bad).await, Code::InvalidArgument, ErrorReason::ArgumentInvalid);
     }

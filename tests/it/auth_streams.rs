@@ -17,7 +17,9 @@ use crate::harness::{get, metadata, put, reason, soon};
 use crate::issuer::{self, KeyServer, Signer, believed, claims, claims_for};
 
 /// Reads a stream to its end; what its messages named, its last token and its status.
-async fn to_its_end(mut stream: Streaming<pb::WatchPersonasResponse>) -> (BTreeSet<String>, String, Status) {
+pub async fn to_its_end(
+    mut stream: Streaming<pb::WatchPersonasResponse>,
+) -> (BTreeSet<String>, String, Status) {
     let (mut named, mut token) = (BTreeSet::new(), String::new());
     loop {
         match soon(stream.message()).await {
@@ -32,6 +34,21 @@ async fn to_its_end(mut stream: Streaming<pb::WatchPersonasResponse>) -> (BTreeS
             }
             Ok(None) => panic!("a stream ends with a status"),
             Err(status) => return (named, token, status),
+        }
+    }
+}
+
+/// What a stream names up to the end of its snapshot, and its token there.
+async fn at_first(stream: &mut Streaming<pb::WatchPersonasResponse>) -> (BTreeSet<String>, String) {
+    let mut named = BTreeSet::new();
+    loop {
+        let message = soon(stream.message()).await.unwrap().unwrap();
+        match message.event {
+            Some(Event::Snapshot(snapshot)) => {
+                named.extend(snapshot.personas.iter().map(|one| format!("{}/{}", one.namespace, one.name)));
+            }
+            Some(Event::Synced(_)) => return (named, message.resume_token),
+            _ => {}
         }
     }
 }
@@ -85,26 +102,30 @@ async fn auth_what_is_seen_everywhere_changes_with_the_policy() {
     assert_eq!(namespaces.into_inner().namespaces.len(), 1);
     let status = reader.admin.get_status(pb::GetStatusRequest {}).await.unwrap().into_inner();
     assert!(status.counts.is_none(), "how much there is elsewhere is not told");
-    let stream = reader.personas.watch_personas(everywhere()).await.unwrap().into_inner();
+    let mut stream = reader.personas.watch_personas(everywhere()).await.unwrap().into_inner();
+    let (named, token) = at_first(&mut stream).await;
     // One of a single namespace whose grant stays is begun anew too, and goes on where it was.
     let single = reader.personas.watch_personas(pb::WatchPersonasRequest::default()).await.unwrap();
+    let mut single = single.into_inner();
+    let (_, token_of_single) = at_first(&mut single).await;
     shared.lock().unwrap().grants.push(grant("corp:reader", "reader@other"));
-    let (named, token, ended) = to_its_end(stream).await;
+    let (_, _, ended) = to_its_end(stream).await;
     assert!(named == only && reason(&ended) == ErrorReason::AccessChanged, "{ended:?}");
     assert_eq!(ended.code(), Code::Unavailable);
     assert_eq!(seen(reader.personas.list_personas(list).await.unwrap().into_inner()), both);
     let start = Some(pb::watch_personas_request::Start::ResumeToken(token));
     let refused = reader.personas.watch_personas(pb::WatchPersonasRequest { start, ..everywhere() }).await;
     assert_eq!(reason(&refused.unwrap_err()), ErrorReason::ResumeTokenInvalid, "it is of another selection");
-    let (_, token, ended) = to_its_end(single.into_inner()).await;
+    let (_, _, ended) = to_its_end(single).await;
     assert_eq!(reason(&ended), ErrorReason::AccessChanged);
-    let start = Some(pb::watch_personas_request::Start::ResumeToken(token));
+    let start = Some(pb::watch_personas_request::Start::ResumeToken(token_of_single));
     let resume = pb::WatchPersonasRequest { start, ..Default::default() };
     reader.personas.watch_personas(resume).await.unwrap();
     // Without any grant the stream ends, and no other begins.
-    let stream = reader.personas.watch_personas(everywhere()).await.unwrap().into_inner();
+    let mut stream = reader.personas.watch_personas(everywhere()).await.unwrap().into_inner();
+    let (named, _) = at_first(&mut stream).await;
     shared.lock().unwrap().grants.retain(|one| !one.to[0].matches("corp:reader"));
-    let (named, _, _) = to_its_end(stream).await;
+    to_its_end(stream).await;
     assert_eq!(named, both);
     let refused = reader.personas.watch_personas(everywhere()).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);

@@ -21,6 +21,7 @@ mod audit_chain;
 mod audit_crash;
 mod auth;
 mod auth_commands;
+mod auth_edges;
 mod auth_streams;
 mod backups;
 mod batches;

@@ -86,3 +86,17 @@ fn a_promise_is_proven_by_tests_of_its_number_or_says_why_not() {
         }
     }
 }
+
+#[test]
+fn every_test_of_security_is_named_where_its_promise_stands() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let text = ["docs/security.md", "docs/audit.md", "docs/tls.md"].map(read).concat();
+    let named: BTreeSet<_> = text.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    let tests = tests();
+    let is_one = |name: &&String| ["auth_", "tls_", "audit_"].iter().any(|prefix| name.starts_with(prefix));
+    let unnamed: Vec<_> = tests.iter().filter(is_one).filter(|name| !named.contains(*name)).collect();
+    assert!(unnamed.is_empty(), "no document names {unnamed:?}");
+    let is_test = |name: &&String| is_one(name) && name.matches('_').count() > 3;
+    let unknown: Vec<_> = named.iter().filter(is_test).filter(|name| !tests.contains(*name)).collect();
+    assert!(unknown.is_empty(), "there is no test {unknown:?}");
+}

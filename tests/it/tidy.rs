@@ -69,7 +69,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tower", &["src/edge/", "src/grpc/", "src/client/tls.rs"]),
     ("hyper_rustls", &["src/auth/fetch.rs"]),
     ("jsonwebtoken", &["src/auth/"]),
-    ("argon2", &["src/auth/api_token.rs"]),
+    ("argon2", &["src/auth/api_token.rs", "src/auth/token_file.rs"]),
     ("ring", &["src/auth/", "src/server/tls/files.rs", "src/client/tls.rs"]),
     ("governor", &["src/edge/"]),
     ("tower_http", &["src/edge/cors.rs", "src/grpc/web.rs"]),

@@ -1,7 +1,6 @@
 //! What a client is told when it is made, and what is wrong with that.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -165,8 +164,7 @@ impl Checked {
                 format!("{name:?} is no name that a certificate could be for"),
             ));
         }
-        if token.is_none() || self.server.is_secure() || *allow_insecure_token || is_here(self.server.host())
-        {
+        if token.is_none() || self.server.is_secure() || *allow_insecure_token || self.server.is_here() {
             return Ok(());
         }
         let problem = format!(
@@ -182,6 +180,7 @@ impl Checked {
             retries: self.options.retries,
             tls: self.options.tls.clone(),
             token: self.options.token.clone(),
+            insecure_token: self.options.allow_insecure_token,
             ..client::Options::default()
         }
     }
@@ -219,10 +218,6 @@ fn named<T: std::str::FromStr<Err: std::fmt::Display>>(
 }
 
 /// Whether a host is this machine.
-fn is_here(host: &str) -> bool {
-    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -91,3 +91,15 @@ pub(super) const TOKEN_FILE: Setting = Setting {
         given.one(kind::folder).map(|it| config.client.token = Some(crate::client::Token::File(it)))
     },
 };
+
+pub(super) const INSECURE_TOKEN: Setting = Setting {
+    section: Section::Client,
+    key: "insecure-token",
+    flag: "insecure-token",
+    variable: "PERSONA_INSECURE_TOKEN",
+    kind: Kind::Switch,
+    default: Fallback::Text("false"),
+    help: "Send the token to another machine without TLS too, as through a tunnel",
+    example: "",
+    set: |config, given| given.one(kind::switch).map(|it| config.client.insecure_token = it),
+};

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::audit::{Action, Record};
+use crate::domain::limits::PRINCIPAL_BYTES;
 use crate::domain::{Caller, Digest, Timestamp};
 use crate::registry::Registry;
 
@@ -34,6 +35,8 @@ pub enum AuditEvent {
         name: String,
         /// The caller's address.
         peer: Option<SocketAddr>,
+        /// More about it, such as which credential was not believed; no secrets, and nothing unproven without saying so.
+        detail: String,
     },
     /// The configuration was changed.
     Config {
@@ -70,23 +73,25 @@ impl AuditEvent {
             namespace: String::new(),
             name: String::new(),
             peer: None,
+            detail: String::new(),
         }
     }
 
     fn record(self, time: Timestamp) -> Record {
         let record = match self {
-            Self::Refused { caller, method, reason, namespace, name, peer } => Record {
-                principal: clip(caller.principal.as_str(), TEXT_BYTES),
+            Self::Refused { caller, method, reason, namespace, name, peer, detail } => Record {
+                principal: clip(caller.principal.as_str(), PRINCIPAL_BYTES),
                 call_id: clip(&caller.call_id, TEXT_BYTES),
                 method: clip(&method, TEXT_BYTES),
                 reason: clip(&reason, TEXT_BYTES),
                 namespace: clip(&namespace, TEXT_BYTES),
                 name: clip(&name, TEXT_BYTES),
                 peer: peer.map(|peer| peer.to_string()).unwrap_or_default(),
+                detail: clip(&detail, TEXT_BYTES),
                 ..Record::of(Action::Refused)
             },
             Self::Config { caller, what, detail, before, after } => Record {
-                principal: clip(caller.principal.as_str(), TEXT_BYTES),
+                principal: clip(caller.principal.as_str(), PRINCIPAL_BYTES),
                 call_id: clip(&caller.call_id, TEXT_BYTES),
                 what: clip(&what, TEXT_BYTES),
                 detail: clip(&detail, DETAIL_BYTES),

@@ -39,7 +39,8 @@ impl Registry {
                 name = told.to_string();
             }
             let (method, reason) = (method.to_owned(), reason.to_owned());
-            self.audit(AuditEvent::Refused { caller, method, reason, namespace, name, peer: None });
+            let (peer, detail) = (None, String::new());
+            self.audit(AuditEvent::Refused { caller, method, reason, namespace, name, peer, detail });
         }
         done
     }
