@@ -5,6 +5,7 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     missing_docs,
     unreachable_pub,
@@ -14,8 +15,11 @@
 
 mod driver;
 mod fits;
+mod measure;
 mod paper;
 mod process;
+#[path = "../../benches/common/mod.rs"]
+mod common;
 #[path = "../../tests/it/proxy.rs"]
 mod proxy;
 mod script;
@@ -23,9 +27,10 @@ mod server;
 mod snapshot_file;
 mod stage;
 mod table;
+mod world;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -66,6 +71,9 @@ struct Args {
     /// Fail where a client has no driver or no toolchain; so it is too where CI is set
     #[arg(long)]
     require: bool,
+    /// Measure instead: how long a new text and a first persona take
+    #[arg(long)]
+    measure: bool,
     /// Scenarios of one client at the same time
     #[arg(long, default_value_t = 6)]
     jobs: usize,
@@ -99,6 +107,9 @@ async fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
+    if args.measure {
+        return measure::measure(&folder, &args.clients).await.map(|()| ExitCode::SUCCESS);
+    }
     let scenarios = script::read(&folder.join("conformance/scenarios.toml"))?;
     let chosen = scenarios.into_iter().map(Arc::new).filter(|scenario| {
         (args.scenario.is_empty() || args.scenario.contains(&scenario.name))
@@ -185,7 +196,7 @@ async fn run(folder: &Path, language: &str, tasks: &[Task], args: &Args) -> Resu
 async fn one(
     task: &Task,
     language: &str,
-    folder: &PathBuf,
+    folder: &Path,
     drivers: &mut BTreeMap<String, Driver>,
 ) -> Result<()> {
     if !drivers.contains_key(language) {
