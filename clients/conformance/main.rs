@@ -30,7 +30,7 @@ mod table;
 mod world;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -65,6 +65,9 @@ struct Args {
     /// Only scenarios of exactly these names
     #[arg(long)]
     scenario: Vec<String>,
+    /// Where the clients are, each in a folder of its name
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/clients"))]
+    folder: PathBuf,
     /// Take one part after the other out of the clients: what proves it must fail
     #[arg(long)]
     switch_off: bool,
@@ -106,11 +109,11 @@ async fn main() -> Result<ExitCode> {
     if args.ignored || args.list {
         return Ok(ExitCode::SUCCESS);
     }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
     if args.measure {
-        return measure::measure(&folder, &args.clients).await.map(|()| ExitCode::SUCCESS);
+        return measure::measure(&args.folder, &args.clients).await.map(|()| ExitCode::SUCCESS);
     }
-    let scenarios = script::read(&folder.join("conformance/scenarios.toml"))?;
+    let scenarios =
+        script::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/clients/conformance/scenarios.toml")))?;
     let chosen = scenarios.into_iter().map(Arc::new).filter(|scenario| {
         (args.scenario.is_empty() || args.scenario.contains(&scenario.name))
             && (args.filters.is_empty() || args.filters.iter().any(|part| scenario.name.contains(part)))
@@ -134,7 +137,7 @@ async fn main() -> Result<ExitCode> {
     let mut table = Table::new(tasks.iter().map(Task::title).collect());
     for language in &args.clients {
         let begun = Instant::now();
-        let outcomes = run(&folder.join(language), language, &tasks, &args).await?;
+        let outcomes = run(&args.folder.join(language), language, &tasks, &args).await?;
         table.add(language, outcomes, begun.elapsed());
     }
     let good = table.print(require);

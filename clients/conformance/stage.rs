@@ -96,7 +96,11 @@ impl<'a> Stage<'a> {
 
     async fn ask(&mut self, language: &str, command: Map<String, Value>) -> Result<Value> {
         if !self.drivers.contains_key(language) {
-            let driver = Driver::start(&self.folder.with_file_name(language)).await?;
+            let mut folder = self.folder.with_file_name(language);
+            if !folder.is_dir() {
+                folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(language);
+            }
+            let driver = Driver::start(&folder).await?;
             self.drivers.insert(language.to_owned(), driver);
         }
         let driver = self.drivers.get_mut(language).context("no driver")?;
