@@ -150,7 +150,9 @@ pub fn write(bench: &str, mut result: Value) -> Result<(), Failure> {
     result["bench"] = bench.into();
     result["date"] = date.clone().into();
     result["machine"] = machine().into();
-    result["command"] = format!("cargo bench --bench {bench}").into();
+    if result.get("command").is_none() {
+        result["command"] = format!("cargo bench --bench {bench}").into();
+    }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("benches/results/{date}-{file}.json"));
     std::fs::write(&path, format!("{}\n", serde_json::to_string_pretty(&result)?))?;
     Ok(())

@@ -5,6 +5,7 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     missing_docs,
     unreachable_pub,
@@ -14,8 +15,11 @@
 
 mod driver;
 mod fits;
+mod measure;
 mod paper;
 mod process;
+#[path = "../../benches/common/mod.rs"]
+mod common;
 #[path = "../../tests/it/proxy.rs"]
 mod proxy;
 mod script;
@@ -23,6 +27,7 @@ mod server;
 mod snapshot_file;
 mod stage;
 mod table;
+mod world;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -69,6 +74,9 @@ struct Args {
     /// Fail where a client has no driver or no toolchain; so it is too where CI is set
     #[arg(long)]
     require: bool,
+    /// Measure instead: how long a new text and a first persona take
+    #[arg(long)]
+    measure: bool,
     /// Scenarios of one client at the same time
     #[arg(long, default_value_t = 6)]
     jobs: usize,
@@ -100,6 +108,9 @@ async fn main() -> Result<ExitCode> {
     let args = Args::parse();
     if args.ignored || args.list {
         return Ok(ExitCode::SUCCESS);
+    }
+    if args.measure {
+        return measure::measure(&args.folder, &args.clients).await.map(|()| ExitCode::SUCCESS);
     }
     let scenarios =
         script::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/clients/conformance/scenarios.toml")))?;
@@ -188,7 +199,7 @@ async fn run(folder: &Path, language: &str, tasks: &[Task], args: &Args) -> Resu
 async fn one(
     task: &Task,
     language: &str,
-    folder: &PathBuf,
+    folder: &Path,
     drivers: &mut BTreeMap<String, Driver>,
 ) -> Result<()> {
     if !drivers.contains_key(language) {

@@ -194,7 +194,7 @@ impl Watch {
         self.wait = Duration::ZERO;
     }
 
-    fn note(&mut self, message: &pb::WatchPersonasResponse) {
+    pub(super) fn note(&mut self, message: &pb::WatchPersonasResponse) {
         match &message.event {
             Some(Event::Opened(opened)) => {
                 let interval =

@@ -209,3 +209,100 @@ async fn save(path: &Path, shared: &Arc<Shared>) -> u64 {
     }
     edition
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::super::options::Options;
+    use super::super::view::Known;
+    use super::*;
+
+    fn selected() -> Selected {
+        let names = vec!["b".to_owned(), "a".to_owned()];
+        Selected::of(&Checked::new("localhost:1", Options { names, ..Options::default() }).unwrap())
+    }
+
+    fn persona(name: &str) -> Arc<pb::Persona> {
+        Arc::new(pb::Persona {
+            name: name.to_owned(),
+            version: 3,
+            body: "é\r\n".to_owned(),
+            ..Default::default()
+        })
+    }
+
+    fn view() -> View {
+        let personas = ["a", "b"].map(|name| (name.to_owned(), persona(name)));
+        View {
+            personas: Arc::new(personas.into()),
+            revision: 12,
+            store_id: "store".to_owned(),
+            token: "token".to_owned(),
+            known: Known::Now,
+            ..View::default()
+        }
+    }
+
+    /// The same content under the digest that belongs to it.
+    fn sealed(rest: &str) -> Vec<u8> {
+        format!("{MARK}{}\n{rest}", Digest::of(rest.as_bytes())).into_bytes()
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let content = encode(&view(), selected()).unwrap();
+        let text = String::from_utf8(content.clone()).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert!(
+            lines[0].starts_with("persona-snapshot 1 sha256:") && lines[0].len() == 19 + 7 + 64,
+            "{}",
+            lines[0]
+        );
+        assert!(
+            lines[1].starts_with(
+                r#"{"target":"http://localhost:1","namespace":"default","alias":"","filter":"","names":["a","b"],"store_id":"store","revision":"12","resume_token":"token","time":""#
+            ),
+            "{}",
+            lines[1]
+        );
+        assert_eq!(lines.len(), 4);
+        let copy = decode(&content, &selected()).unwrap();
+        assert_eq!(copy.personas, *view().personas);
+        assert_eq!((copy.store_id.as_str(), copy.revision, copy.token.as_str()), ("store", 12, "token"));
+        assert!(copy.time.elapsed().unwrap() < Duration::from_secs(60));
+    }
+
+    #[test]
+    fn damage_and_other_selections_are_found() {
+        let content = encode(&view(), selected()).unwrap();
+        for at in 0..content.len() {
+            let mut damaged = content.clone();
+            damaged[at] ^= 1;
+            assert!(decode(&damaged, &selected()).is_err(), "byte {at}");
+            assert!(decode(&content[..at], &selected()).is_err(), "cut at {at}");
+        }
+        let other = Selected { alias: "production".to_owned(), ..selected() };
+        assert!(matches!(decode(&content, &other), Err(Unusable::Other)));
+        let text = String::from_utf8(content).unwrap();
+        let (_, rest) = text.split_once('\n').unwrap();
+        assert!(decode(&sealed(rest), &selected()).is_ok());
+        let last = rest.lines().last().unwrap();
+        let twice = decode(&sealed(&format!("{rest}{last}\n")), &selected());
+        assert!(matches!(twice, Err(Unusable::Damaged("a name stands twice"))), "{twice:?}");
+    }
+
+    #[test]
+    fn a_copy_is_its_owners_and_leaves_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("copy");
+        for text in ["one", "two"] {
+            write(&path, text.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(write(&dir.path().join("none/copy"), b"").is_err());
+        assert!(read(&path, &selected()).is_none(), "what is no copy is left out");
+    }
+}

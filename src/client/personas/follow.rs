@@ -245,3 +245,97 @@ fn difference(before: &Map, after: &Map) -> Vec<Change> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Options, Personas, Source};
+    use super::*;
+    use crate::wire::pb::watch_personas_response as wire;
+
+    fn persona(name: &str, version: i64) -> pb::Persona {
+        pb::Persona { name: name.to_owned(), version, ..Default::default() }
+    }
+
+    fn change(kind: Type, name: &str, version: i64) -> pb::PersonaChange {
+        pb::PersonaChange { r#type: kind.into(), persona: Some(persona(name, version)) }
+    }
+
+    fn snapshot(personas: &[(&str, i64)]) -> Event {
+        let personas = personas.iter().map(|(name, version)| persona(name, *version)).collect();
+        Event::Snapshot(wire::Snapshot { revision: 5, personas })
+    }
+
+    fn changes(revision: i64, fragment: bool, changes: Vec<pb::PersonaChange>) -> Event {
+        Event::Changes(wire::Changes { revision, changes, fragment, commit_time: None })
+    }
+
+    /// A stream that says this, after it was opened.
+    struct Stream<'a> {
+        follower: Follower<'a>,
+        watch: Watch,
+    }
+
+    impl Stream<'_> {
+        fn say(&mut self, event: Event) {
+            let message = pb::WatchPersonasResponse { event: Some(event), resume_token: "token".to_owned() };
+            self.watch.note(&message);
+            self.follower.take(message, &mut self.watch);
+        }
+    }
+
+    fn held(personas: &Personas) -> Vec<(String, i64)> {
+        let view = personas.shared.view.borrow();
+        view.personas.iter().map(|(name, persona)| (name.clone(), persona.version)).collect()
+    }
+
+    fn named(held: &[(&str, i64)]) -> Vec<(String, i64)> {
+        held.iter().map(|(name, version)| ((*name).to_owned(), *version)).collect()
+    }
+
+    #[tokio::test]
+    async fn snapshots_swap_in_whole_and_fragments_apply_together() {
+        let personas = Personas::new("http://127.0.0.1:9", Options::default()).unwrap();
+        let checked = &personas.shared.checked;
+        let heard = std::sync::Mutex::new(Instant::now());
+        let follower =
+            Follower { shared: &personas.shared, incoming: Map::new(), parts: Vec::new(), heard: &heard };
+        let watch = personas.shared.client.follow(checked.selection(), Start::Snapshot, checked.pace());
+        let mut stream = Stream { follower, watch };
+        let mut hub = personas.shared.hub.lock().unwrap().subscribe(&Map::new());
+
+        stream.say(Event::Opened(wire::Opened::default()));
+        stream.say(snapshot(&[("a", 1), ("b", 1)]));
+        stream.say(snapshot(&[("c", 1)]));
+        assert_eq!(
+            (held(&personas), personas.status().source),
+            (Vec::new(), None),
+            "nothing half-read is seen"
+        );
+        stream.say(Event::Synced(wire::Synced { revision: 5, count: 3 }));
+        assert_eq!(held(&personas), named(&[("a", 1), ("b", 1), ("c", 1)]));
+        assert_eq!(personas.status().source, Some(Source::Live));
+
+        stream.say(changes(6, true, vec![change(Type::Updated, "a", 2)]));
+        assert_eq!(held(&personas), named(&[("a", 1), ("b", 1), ("c", 1)]), "half a revision is none");
+        stream.say(changes(6, false, vec![change(Type::Deleted, "b", 1), change(Type::Left, "c", 1)]));
+        assert_eq!(held(&personas), named(&[("a", 2)]));
+        assert_eq!(personas.status().revision, 6);
+
+        // Half a revision and half a snapshot are of no use to the next stream.
+        stream.say(changes(7, true, vec![change(Type::Deleted, "a", 2)]));
+        stream.follower.lost(ClientError::Incomplete("an end"), &mut stream.watch);
+        stream.watch.begin_anew();
+        assert_eq!((held(&personas), personas.status().source), (named(&[("a", 2)]), Some(Source::Cached)));
+        stream.say(Event::Opened(wire::Opened::default()));
+        stream.say(snapshot(&[("d", 1)]));
+        stream.say(Event::Synced(wire::Synced { revision: 9, count: 1 }));
+        assert_eq!(held(&personas), named(&[("d", 1)]), "what the snapshot does not name is swept");
+
+        personas.shared.hub.lock().unwrap().end();
+        let mut told = Vec::new();
+        while let Some(change) = hub.next().await {
+            told.push(format!("{} {}", change.change_type(), change.name));
+        }
+        assert_eq!(told, ["CREATED d"], "what came and went is left out");
+    }
+}

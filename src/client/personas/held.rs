@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Shared;
+use super::options::Checked;
 use super::view::View;
 use crate::client::ClientError;
 use crate::wire::pb;
@@ -127,13 +127,13 @@ impl Held {
 /// What was held at one moment. Its answers stay the same for as long as it is kept, source and age too.
 #[derive(Debug, Clone)]
 pub struct Pin {
-    shared: Arc<Shared>,
+    checked: Arc<Checked>,
     view: Arc<View>,
 }
 
 impl Pin {
-    pub(super) fn new(shared: Arc<Shared>, view: View) -> Self {
-        Self { shared, view: Arc::new(view) }
+    pub(super) fn new(checked: Arc<Checked>, view: View) -> Self {
+        Self { checked, view: Arc::new(view) }
     }
 
     /// A persona as it was then.
@@ -141,7 +141,7 @@ impl Pin {
     /// # Errors
     /// As [`Personas::get`](super::Personas::get).
     pub fn get(&self, name: &str) -> Result<Held, ClientError> {
-        self.view.find(&self.shared.checked, name, None)
+        self.view.find(&self.checked, name, None)
     }
 
     /// A persona as it was then; where nothing was held, this text.
@@ -149,7 +149,7 @@ impl Pin {
     /// # Errors
     /// As [`Personas::get_or`](super::Personas::get_or).
     pub fn get_or(&self, name: &str, fallback: &str) -> Result<Held, ClientError> {
-        self.view.find(&self.shared.checked, name, Some(fallback))
+        self.view.find(&self.checked, name, Some(fallback))
     }
 
     /// The names of what was held, sorted bytewise.

@@ -52,7 +52,7 @@ pub struct Personas {
 #[derive(Debug)]
 struct Shared {
     client: Client,
-    checked: Checked,
+    checked: Arc<Checked>,
     view: watch::Sender<View>,
     hub: Mutex<Hub>,
     closing: watch::Sender<bool>,
@@ -89,7 +89,7 @@ impl Personas {
         let alive = Arc::new(Alive(closing.clone()));
         let shared = Shared {
             client,
-            checked,
+            checked: Arc::new(checked),
             view: watch::Sender::new(View::default()),
             hub: Mutex::new(Hub::default()),
             closing,
@@ -123,7 +123,7 @@ impl Personas {
     /// What is held as it is now, which answers the same for as long as it is kept. Waits as [`Personas::get`] does.
     pub async fn pin(&self) -> Pin {
         self.settle().await;
-        Pin::new(self.shared.clone(), self.shared.view.borrow().frozen())
+        Pin::new(self.shared.checked.clone(), self.shared.view.borrow().frozen())
     }
 
     /// The names of what is held, sorted bytewise. Waits as [`Personas::get`] does.
