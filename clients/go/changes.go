@@ -4,7 +4,6 @@ import (
 	"container/list"
 	"context"
 	"iter"
-	"log/slog"
 	"runtime/debug"
 	"sync"
 
@@ -25,13 +24,13 @@ const (
 type Change struct {
 	Type ChangeType
 	Name string
-	// Before and After are the persona's messages. Before is nil of Created, After is nil of Removed. They are shared:
-	// do not write to them.
+	// Before and After are the persona's messages. Before is nil of Created, After is nil of Removed. They are
+	// shared: do not write to them.
 	Before, After *personapb.Persona
 }
 
-// Changes follows changes: at first come those that are held, as Created. Each loop has a queue of its own with at most one
-// change a persona: who is slow gets the newest. It ends with the context, or when the client is closed.
+// Changes follows changes: at first come those that are held, as Created. Each loop has a queue of its own with at
+// most one change a persona: who is slow gets the newest. It ends with the context, or when the client is closed.
 //
 //	for change := range client.Changes(ctx) { … }
 func (c *Client) Changes(ctx context.Context) iter.Seq[Change] {
@@ -57,8 +56,8 @@ func (c *Client) Changes(ctx context.Context) iter.Seq[Change] {
 	}
 }
 
-// OnChange calls back for each change, one at a time, as Changes has them. A slow callback delays no other and not the
-// stream; one that panics is logged and called on. stop ends it, and does not wait for a call that runs.
+// OnChange calls back for each change, one at a time, as Changes has them. A slow callback delays no other and not
+// the stream; one that panics is logged and called on. stop ends it, and does not wait for a call that runs.
 func (c *Client) OnChange(callback func(Change)) (stop func()) {
 	ctx, cancel := context.WithCancel(c.ctx)
 	changes := c.Changes(ctx)
@@ -74,8 +73,8 @@ func (c *Client) OnChange(callback func(Change)) (stop func()) {
 func (c *Client) call(callback func(Change), change Change) {
 	defer func() {
 		if problem := recover(); problem != nil {
-			c.log.Error("a callback panicked", slog.String("name", change.Name), slog.String("type", string(change.Type)),
-				slog.Any("panic", problem), slog.String("stack", string(debug.Stack())))
+			c.log.Error("a callback panicked", "name", change.Name, "type", change.Type, "panic", problem,
+				"stack", string(debug.Stack()))
 		}
 	}()
 	callback(change)

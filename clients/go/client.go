@@ -1,7 +1,8 @@
-// Package personas keeps the personas that a service needs in memory, current to within milliseconds, and calls the registry.
+// Package personas keeps the personas that a service needs in memory, current to within milliseconds, and calls the
+// registry.
 //
-// A Client holds what it selects by one stream. Get is a look into memory; when the registry is away, what was held is served
-// on and says so. The generated contract is in personapb.
+// A Client holds what it selects by one stream. Get is a look into memory; when the registry is away, what was held
+// is served on and says so. The generated contract is in personapb.
 package personas
 
 import (
@@ -47,7 +48,8 @@ type Status struct {
 	LastError error
 }
 
-// Client holds personas and calls the registry. It is for any number of goroutines. Make one for each selection, with New.
+// Client holds personas and calls the registry. It is for any number of goroutines. Make one for each selection,
+// with New.
 type Client struct {
 	options  Options
 	target   target
@@ -80,8 +82,8 @@ type Client struct {
 	streams, snapshots atomic.Int64
 }
 
-// New makes a client of the registry at https://host:port, or http://host:port without TLS; without a scheme it is http,
-// without a port 50051. It fails where an option is wrong. Nothing is connected before the first use.
+// New makes a client of the registry at https://host:port, or http://host:port without TLS; without a scheme it is
+// http, without a port 50051. It fails where an option is wrong. Nothing is connected before the first use.
 func New(registry string, options Options) (*Client, error) {
 	fail := func(err error) (*Client, error) { return nil, fmt.Errorf("personas: %w", err) }
 	place, err := parseTarget(registry)
@@ -94,7 +96,7 @@ func New(registry string, options Options) (*Client, error) {
 	c := &Client{
 		options: options,
 		target:  place,
-		log:     options.Logger.With(slog.String("registry", place.String()), slog.String("namespace", options.Namespace)),
+		log:     options.Logger.With("registry", place.String(), "namespace", options.Namespace),
 		dirty:   make(chan struct{}, 1),
 		settled: make(chan struct{}),
 		state:   Idle,
@@ -123,14 +125,16 @@ func (c *Client) connection() (*grpc.ClientConn, error) {
 	return grpc.NewClient("dns:///"+c.target.place, c.dial...)
 }
 
-// Get returns the persona of a name. It is a look into memory: only the first ones wait for the very first contents, until
-// the stream has caught up, FirstSyncTimeout at most; with a copy on disk until the first attempt failed.
+// Get returns the persona of a name. It is a look into memory: only the first ones wait for the very first
+// contents, until the stream has caught up, FirstSyncTimeout at most; with a copy on disk until the first attempt
+// failed.
 //
-// It fails with NotFound where there is none, and where nothing was ever held with what keeps the stream from standing.
+// It fails with NotFound where there is none, and where nothing was ever held with what keeps the stream from
+// standing.
 func (c *Client) Get(ctx context.Context, name string) (Held, error) { return c.get(ctx, name, nil) }
 
-// GetOr is Get with a text for when nothing was ever held. It fails with NotFound alone: what was deleted does not come back
-// by a fallback.
+// GetOr is Get with a text for when nothing was ever held. It fails with NotFound alone: what was deleted does not
+// come back by a fallback.
 func (c *Client) GetOr(ctx context.Context, name, fallback string) (Held, error) {
 	return c.get(ctx, name, &fallback)
 }
@@ -143,8 +147,8 @@ func (c *Client) get(ctx context.Context, name string, fallback *string) (Held, 
 	return held, err
 }
 
-// Pin returns what is held, as it is now. What is pinned does not change: take one at the beginning of a run, and keep to it.
-// The first time it waits as Get does.
+// Pin returns what is held, as it is now. What is pinned does not change: take one at the beginning of a run, and
+// keep to it. The first time it waits as Get does.
 func (c *Client) Pin(ctx context.Context) *Pin {
 	held := c.first(ctx)
 	return &Pin{contents: held, namespace: c.options.Namespace, age: held.age(), missing: c.missing(ctx)}
@@ -181,8 +185,8 @@ func (c *Client) Status() Status {
 	}
 }
 
-// Close ends the stream, all subscriptions and all calls. What is held can be read on. It waits a second at most for the last
-// writing to disk, and not for callbacks.
+// Close ends the stream, all subscriptions and all calls. What is held can be read on. It waits a second at most
+// for the last writing to disk, and not for callbacks.
 func (c *Client) Close() error {
 	c.started.Do(func() {}) // what was not begun is not begun any more
 	c.cancel()

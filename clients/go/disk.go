@@ -1,15 +1,12 @@
 package personas
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -24,12 +21,8 @@ import (
 	"github.com/persona-registry/persona-registry/clients/go/personapb"
 )
 
-const (
-	firstWords = "persona-snapshot 1 sha256:"
-	// mostBytes is more than any copy has that a service could hold.
-	mostBytes  = 1 << 30
-	timeFormat = "2006-01-02T15:04:05.000Z07:00"
-)
+// mostBytes is more than any copy has that a service could hold.
+const mostBytes = 1 << 30
 
 // snapshotFile is the copy on disk. Clients in all languages have the same format:
 //
@@ -81,8 +74,7 @@ func (f *snapshotFile) read(log *slog.Logger) (*contents, error) {
 		return nil, err
 	}
 	first, rest, _ := bytes.Cut(all, []byte("\n"))
-	digest := sha256.Sum256(rest)
-	if string(first) != firstWords+hex.EncodeToString(digest[:]) {
+	if string(first)+"\n" != firstLine(rest) {
 		return nil, errors.New("it is damaged: its digest is not that of its contents")
 	}
 	lines := bytes.Split(bytes.TrimSuffix(rest, []byte("\n")), []byte("\n"))
@@ -100,15 +92,15 @@ func (f *snapshotFile) read(log *slog.Logger) (*contents, error) {
 		if err := proto.Unmarshal(encoded, p); err != nil {
 			return nil, fmt.Errorf("line %d is damaged: %w", i+3, err)
 		}
-		twice[p.GetName()] = held.personas[p.GetName()] != nil
+		if held.personas[p.GetName()] != nil {
+			twice[p.GetName()] = true
+		}
 		held.personas[p.GetName()] = newEntry(p)
 	}
 	for name := range twice {
-		if twice[name] {
-			log.Warn("a name stands twice in the copy on disk and is left out", slog.String("name", name))
-			delete(held.personas, name)
-			held.token = "" // a snapshot brings it
-		}
+		log.Warn("a name stands twice in the copy on disk and is left out", "name", name)
+		delete(held.personas, name)
+		held.token = "" // a snapshot brings it
 	}
 	return held, nil
 }
@@ -138,82 +130,59 @@ func (f *snapshotFile) readHead(line []byte) (*contents, error) {
 }
 
 // write puts a new file in the place of the old one, in one step.
-func (f *snapshotFile) write(held *contents) (err error) {
-	line, err := json.Marshal(head{
-		f.of, held.storeID, strconv.FormatInt(held.revision, 10), held.token,
-		time.Now().Add(-held.age()).UTC().Format(timeFormat),
-	})
+func (f *snapshotFile) write(held *contents) error {
+	var rest bytes.Buffer
+	current := time.Now().Add(-held.age()).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	line, err := json.Marshal(head{f.of, held.storeID, strconv.FormatInt(held.revision, 10), held.token, current})
 	if err != nil {
 		return err
 	}
-	folder, base := filepath.Split(f.path)
-	f.removeLeftovers()
-	temporary, err := os.CreateTemp(folder, "."+base+".*.tmp") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			temporary.Close()
-			os.Remove(temporary.Name())
-		}
-	}()
-	// The digest stands before what it is of: room is left for it.
-	digest := sha256.New()
-	blank := firstWords + strings.Repeat("0", 2*sha256.Size) + "\n"
-	out := bufio.NewWriterSize(temporary, 1<<16)
-	if _, err := out.WriteString(blank); err != nil {
-		return err
-	}
-	if err := writeRest(io.MultiWriter(out, digest), line, held); err != nil {
-		return err
-	}
-	if err := out.Flush(); err != nil {
-		return err
-	}
-	if _, err := temporary.WriteAt([]byte(hex.EncodeToString(digest.Sum(nil))), int64(len(firstWords))); err != nil {
-		return err
-	}
-	if err := temporary.Sync(); err != nil {
-		return err
-	}
-	if err := temporary.Close(); err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), f.path)
-}
-
-func writeRest(out io.Writer, head []byte, held *contents) error {
-	if _, err := out.Write(append(head, '\n')); err != nil {
-		return err
-	}
-	var line []byte
+	rest.Write(append(line, '\n'))
 	for _, name := range held.names() {
 		encoded, err := proto.Marshal(held.personas[name].persona)
 		if err != nil {
 			return err
 		}
-		line = append(base64.StdEncoding.AppendEncode(line[:0], encoded), '\n')
-		if _, err := out.Write(line); err != nil {
-			return err
-		}
+		rest.Write(base64.StdEncoding.AppendEncode(rest.AvailableBuffer(), encoded))
+		rest.WriteByte('\n')
 	}
-	return nil
+	f.removeLeftovers()
+	file, err := os.CreateTemp(filepath.Dir(f.path), f.temporary()+"*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(firstLine(rest.Bytes()))
+	if err == nil {
+		_, err = rest.WriteTo(file)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), f.path)
+	}
+	if err != nil {
+		os.Remove(file.Name())
+	}
+	return err
 }
+
+func firstLine(rest []byte) string {
+	return fmt.Sprintf("persona-snapshot 1 sha256:%x\n", sha256.Sum256(rest))
+}
+
+// temporary is what the names of temporary files begin with.
+func (f *snapshotFile) temporary() string { return "." + filepath.Base(f.path) + ".tmp" }
 
 // removeLeftovers takes away what writers left that were killed. One that is at it has touched its file just now.
 func (f *snapshotFile) removeLeftovers() {
-	folder, base := filepath.Split(f.path)
-	entries, err := os.ReadDir(filepath.Clean(folder))
-	if err != nil {
-		return // writing says why
-	}
-	for _, each := range entries {
-		if !strings.HasPrefix(each.Name(), "."+base+".") || !strings.HasSuffix(each.Name(), ".tmp") {
+	files, _ := os.ReadDir(filepath.Dir(f.path)) // where that fails, writing says why
+	for _, file := range files {
+		if !strings.HasPrefix(file.Name(), f.temporary()) {
 			continue
 		}
-		if info, err := each.Info(); err == nil && time.Since(info.ModTime()) > time.Minute {
-			os.Remove(filepath.Join(folder, each.Name()))
+		if info, err := file.Info(); err == nil && time.Since(info.ModTime()) > time.Minute {
+			os.Remove(filepath.Join(filepath.Dir(f.path), file.Name()))
 		}
 	}
 }
@@ -222,7 +191,7 @@ func (f *snapshotFile) removeLeftovers() {
 func (c *Client) load() {
 	held, err := c.disk.read(c.log)
 	if err != nil {
-		c.log.Warn("the copy on disk is left out", slog.String("path", c.disk.path), slog.Any("error", err))
+		c.log.Warn("the copy on disk is left out", "path", c.disk.path, "error", err)
 	}
 	if held == nil {
 		return
@@ -252,6 +221,6 @@ func (c *Client) write() {
 		return // the disk has it
 	}
 	if err := c.disk.write(held); err != nil {
-		c.log.Warn("the copy on disk could not be written", slog.String("path", c.disk.path), slog.Any("error", err))
+		c.log.Warn("the copy on disk could not be written", "path", c.disk.path, "error", err)
 	}
 }

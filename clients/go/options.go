@@ -14,22 +14,24 @@ import (
 type Options struct {
 	// Namespace whose personas are held; one, so that a name means one persona. Default: default.
 	Namespace string
-	// Alias, such as production: personas that have it are held, at the versions that it names. Default: all, at their newest.
+	// Alias, such as production: personas that have it are held, at the versions that it names. Default: all, at
+	// their newest.
 	Alias string
 	// Names of those to hold, 1,000 at most. Default: all.
 	Names []string
 	// Filter selects as in ListPersonas: labels.team = "payments". Default: all.
 	Filter string
 
-	// Token is asked for a token for each call and each stream; see StaticToken. Default: none is sent. Over plain HTTP it
-	// is sent to this machine only, unless AllowInsecureToken.
+	// Token is asked for a token for each call and each stream; see StaticToken. Default: none is sent. Over plain
+	// HTTP it is sent to this machine only, unless AllowInsecureToken.
 	Token func(context.Context) (string, error)
 	// AllowInsecureToken lets tokens go over plain HTTP to other machines.
 	AllowInsecureToken bool
 
 	// CACert is a PEM file of the authorities to trust. Default: the machine's.
 	CACert string
-	// ClientCert and ClientKey are PEM files of the client's own certificate. They are read anew for each connection.
+	// ClientCert and ClientKey are PEM files of the client's own certificate. They are read anew for each
+	// connection.
 	ClientCert, ClientKey string
 	// ServerName is the name that the registry's certificate is for. Default: the target's host.
 	ServerName string
@@ -39,19 +41,21 @@ type Options struct {
 	// SnapshotInterval is the least time between two writings of it. Default: 1 s.
 	SnapshotInterval time.Duration
 
-	// FirstSyncTimeout is how long the first Get waits for the very first contents. Default: 5 s. Negative: not at all.
+	// FirstSyncTimeout is how long the first Get waits for the very first contents. Default: 5 s. Negative: not at
+	// all.
 	FirstSyncTimeout time.Duration
 	// CallTimeout is the deadline of one attempt of a call. Default: 10 s.
 	CallTimeout time.Duration
-	// Retries is the number of further attempts of a call that got no decision, 10 at most. Default: 3. Negative: none.
+	// Retries is the number of further attempts of a call that got no decision, 10 at most. Default: 3. Negative:
+	// none.
 	Retries int
 	// BackoffFirst and BackoffMost bound the random waits between attempts to open the stream. Default: 1 s, 30 s.
 	BackoffFirst, BackoffMost time.Duration
-	// ProgressInterval is how often the registry says that all is quiet, from 1 s to 60 s. Three without a message, and the
-	// stream is dead. Default: 15 s.
+	// ProgressInterval is how often the registry says that all is quiet, from 1 s to 60 s. Three without a message,
+	// and the stream is dead. Default: 15 s.
 	ProgressInterval time.Duration
-	// KeepAlive is after what quiet time a connection is pinged; KeepAliveTimeout how long the answer may take. Default:
-	// 30 s (10 s at least), 10 s.
+	// KeepAlive is after what quiet time a connection is pinged; KeepAliveTimeout how long the answer may take.
+	// Default: 30 s (10 s at least), 10 s.
 	KeepAlive, KeepAliveTimeout time.Duration
 
 	// Logger gets what goes wrong behind the scenes, without texts and tokens. Default: slog.Default().
@@ -70,6 +74,9 @@ const (
 	longest = 24 * time.Hour
 )
 
+// grammar is what a name has to be.
+const grammar = "it has 1 to 64 lower-case letters and digits, with single . _ - between"
+
 var nameGrammar = regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*$`)
 
 // settle judges the options and fills in what is not given.
@@ -78,10 +85,10 @@ func (o Options) settle(t target) (Options, error) {
 		o.Namespace = "default"
 	}
 	if !isName(o.Namespace) {
-		return o, fmt.Errorf("option Namespace %q: it is one, of lower-case letters, digits and single . _ - between", o.Namespace)
+		return o, fmt.Errorf("option Namespace: %q is not one: %s", o.Namespace, grammar)
 	}
 	if o.Alias != "" && !isName(o.Alias) {
-		return o, fmt.Errorf("option Alias %q: it has lower-case letters, digits and single . _ - between", o.Alias)
+		return o, fmt.Errorf("option Alias: %q is none: %s", o.Alias, grammar)
 	}
 	if len(o.Names) > mostNames {
 		return o, fmt.Errorf("option Names: %d are too many; %d may be selected", len(o.Names), mostNames)
@@ -89,14 +96,15 @@ func (o Options) settle(t target) (Options, error) {
 	o.Names = slices.Sorted(slices.Values(o.Names))
 	for i, name := range o.Names {
 		if !isName(name) {
-			return o, fmt.Errorf("option Names: %q is no name: it has lower-case letters, digits and single . _ - between", name)
+			return o, fmt.Errorf("option Names: %q is none: %s", name, grammar)
 		}
 		if i > 0 && o.Names[i-1] == name {
 			return o, fmt.Errorf("option Names: %q stands there twice", name)
 		}
 	}
 	if o.Token != nil && !t.tls && !t.isLoopback() && !o.AllowInsecureToken {
-		return o, errors.New("option Token: it would go over plain HTTP to another machine; use https://, or AllowInsecureToken")
+		return o, errors.New("option Token: it would go over plain HTTP to another machine; use https://, " +
+			"or set AllowInsecureToken")
 	}
 	if !t.tls && (o.CACert != "" || o.ClientCert != "" || o.ClientKey != "" || o.ServerName != "") {
 		return o, errors.New("option CACert, ClientCert, ClientKey and ServerName are for https:// only")
@@ -139,7 +147,7 @@ func (o *Options) settleTimes() error {
 			*each.value = each.otherwise
 		}
 		if *each.value < each.least || *each.value > each.worst {
-			return fmt.Errorf("option %s: %v is not between %v and %v", each.option, *each.value, each.least, each.worst)
+			return fmt.Errorf("option %s: %v is not from %v to %v", each.option, *each.value, each.least, each.worst)
 		}
 	}
 	return nil

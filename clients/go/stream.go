@@ -37,7 +37,8 @@ func (c *Client) follow() {
 		if s.caughtUp {
 			attempts = 0
 		}
-		wait := fullJitter(attempts, c.options.BackoffFirst, c.options.BackoffMost) + min(s.asked+err.RetryDelay, longestWait)
+		wait := fullJitter(attempts, c.options.BackoffFirst, c.options.BackoffMost)
+		wait += min(s.asked+err.RetryDelay, longestWait)
 		if c.off.Backoff {
 			wait = 0
 		}
@@ -45,8 +46,8 @@ func (c *Client) follow() {
 		if err.Kind == Unavailable {
 			level = slog.LevelWarn
 		}
-		c.log.Log(c.ctx, level, "the stream is down", slog.String("code", err.Code.String()),
-			slog.String("reason", err.Reason), slog.String("error", err.Message), slog.Duration("wait", wait))
+		c.log.Log(c.ctx, level, "the stream is down", "code", err.Code.String(), "reason", err.Reason,
+			"error", err.Message, "wait", wait)
 		sleep(c.ctx, wait)
 	}
 }
@@ -205,15 +206,16 @@ func (s *stream) take(message *personapb.WatchPersonasResponse) error {
 	}
 	if s.caughtUp && next.source != Live {
 		next.source = Live
-		s.client.log.Info("the stream is live", slog.Int64("revision", next.revision), slog.Bool("resumed", s.resumed),
-			slog.Int("personas", len(next.personas)))
+		s.client.log.Info("the stream is live", "revision", next.revision, "resumed", s.resumed,
+			"personas", len(next.personas))
 	}
 	s.held = &next
 	s.client.publish(s.held, touched...)
 	return nil
 }
 
-// reached notes that the stream is at a revision: one that resumed has caught up where the registry was when it began.
+// reached notes that the stream is at a revision: one that resumed has caught up where the registry was when it
+// began.
 func (s *stream) reached(revision int64) {
 	if s.snapshot == nil && revision >= s.opened.GetHeader().GetRevision() {
 		s.caughtUp = true

@@ -189,7 +189,8 @@ func open(c *command) (*session, error) {
 	}
 	for given, option := range map[*float64]*time.Duration{
 		c.FirstSyncTimeout: &o.FirstSyncTimeout, c.CallTimeout: &o.CallTimeout, c.BackoffFirst: &o.BackoffFirst,
-		c.BackoffMost: &o.BackoffMost, c.ProgressInterval: &o.ProgressInterval, c.SnapshotInterval: &o.SnapshotInterval,
+		c.BackoffMost: &o.BackoffMost, c.ProgressInterval: &o.ProgressInterval,
+		c.SnapshotInterval: &o.SnapshotInterval,
 	} {
 		if given != nil {
 			*option = *milliseconds(given)
@@ -347,14 +348,16 @@ func (s *session) call(ctx context.Context, c *command) (object, error) {
 		return object{"codes": list(codes)}, err
 	case "put":
 		answer, err := s.client.Put(ctx, &personapb.PutPersonaRequest{
-			Name: c.Name, Content: c.Document, RequestId: c.RequestID, Message: c.Message, CreateOnly: c.CreateOnly, Etag: c.ETag,
+			Name: c.Name, Content: c.Document, RequestId: c.RequestID, Message: c.Message,
+			CreateOnly: c.CreateOnly, Etag: c.ETag,
 		})
 		return object{"version": answer.GetVersion(), "revision": answer.GetRevision()}, err
 	case "delete":
 		answer, err := s.client.Delete(ctx, &personapb.DeletePersonaRequest{Name: c.Name})
 		return object{"revision": answer.GetRevision()}, err
 	case "set_alias":
-		answer, err := s.client.SetAlias(ctx, &personapb.SetPersonaAliasRequest{Name: c.Name, Alias: c.Alias, Version: c.Version})
+		request := &personapb.SetPersonaAliasRequest{Name: c.Name, Alias: c.Alias, Version: c.Version}
+		answer, err := s.client.SetAlias(ctx, request)
 		return object{"revision": answer.GetRevision()}, err
 	default:
 		return nil, fmt.Errorf("there is no command %q", c.Do)
