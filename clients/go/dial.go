@@ -38,8 +38,8 @@ func dialOptions(t target, o Options) ([]grpc.DialOption, error) {
 		grpc.WithUserAgent("persona-registry-go/" + version),
 		grpc.WithDisableServiceConfig(), // no look for one in DNS
 	}
-	if o.Token != nil {
-		dial = append(dial, grpc.WithPerRPCCredentials(bearer(o.Token)))
+	if o.TokenSource != nil {
+		dial = append(dial, grpc.WithPerRPCCredentials(bearer(o.TokenSource)))
 	}
 	return dial, nil
 }
@@ -79,11 +79,19 @@ func (b bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[string
 	if err != nil {
 		return nil, fmt.Errorf("no token: %w", err)
 	}
-	token = strings.TrimSpace(token)
-	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, errors.New("this is no token: it is empty, or has blanks or others that a header cannot carry")
+	if token, err = header(token); err != nil {
+		return nil, err
 	}
 	return map[string]string{"authorization": "Bearer " + token}, nil
+}
+
+// header returns the token as a header can carry it.
+func header(token string) (string, error) {
+	token = strings.TrimSpace(token)
+	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", errors.New("it is empty, or has blanks or others that a header cannot carry")
+	}
+	return token, nil
 }
 
 // RequireTransportSecurity returns false: plain connections to this machine are fine.

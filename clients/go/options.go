@@ -22,9 +22,11 @@ type Options struct {
 	// Filter selects as in ListPersonas: labels.team = "payments". Default: all.
 	Filter string
 
-	// Token is asked for a token for each call and each stream; see StaticToken. Default: none is sent. Over plain
-	// HTTP it is sent to this machine only, unless AllowInsecureToken.
-	Token func(context.Context) (string, error)
+	// Token is sent with each call and each stream. Default: none is. Over plain HTTP it is sent to this machine only,
+	// unless AllowInsecureToken.
+	Token string
+	// TokenSource is asked for the token anew for each call and each stream. Not together with Token.
+	TokenSource func(context.Context) (string, error)
 	// AllowInsecureToken lets tokens go over plain HTTP to other machines.
 	AllowInsecureToken bool
 
@@ -62,11 +64,6 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// StaticToken is a token that does not change, for Options.Token.
-func StaticToken(token string) func(context.Context) (string, error) {
-	return func(context.Context) (string, error) { return token, nil }
-}
-
 const (
 	mostNames   = 1000
 	mostRetries = 10
@@ -102,15 +99,25 @@ func (o Options) settle(t target) (Options, error) {
 			return o, fmt.Errorf("option Names: %q stands there twice", name)
 		}
 	}
-	if o.Token != nil && !t.tls && !t.isLoopback() && !o.AllowInsecureToken {
+	if o.Token != "" {
+		if o.TokenSource != nil {
+			return o, errors.New("options Token and TokenSource: give one of them")
+		}
+		token, err := header(o.Token)
+		if err != nil {
+			return o, fmt.Errorf("option Token: %w", err)
+		}
+		o.TokenSource = func(context.Context) (string, error) { return token, nil }
+	}
+	if o.TokenSource != nil && !t.tls && !t.isLoopback() && !o.AllowInsecureToken {
 		return o, errors.New("option Token: it would go over plain HTTP to another machine; use https://, " +
 			"or set AllowInsecureToken")
 	}
 	if !t.tls && (o.CACert != "" || o.ClientCert != "" || o.ClientKey != "" || o.ServerName != "") {
-		return o, errors.New("option CACert, ClientCert, ClientKey and ServerName are for https:// only")
+		return o, errors.New("options CACert, ClientCert, ClientKey and ServerName are for https:// only")
 	}
 	if (o.ClientCert == "") != (o.ClientKey == "") {
-		return o, errors.New("option ClientCert and ClientKey go together")
+		return o, errors.New("options ClientCert and ClientKey go together")
 	}
 	if o.Retries == 0 {
 		o.Retries = 3

@@ -180,9 +180,9 @@ func open(c *command) (*session, error) {
 		SnapshotPath: c.SnapshotPath,
 	}
 	if c.Token != nil {
-		o.Token = personas.StaticToken(*c.Token)
+		o.Token = *c.Token
 	} else if c.TokenFile != "" {
-		o.Token = func(context.Context) (string, error) {
+		o.TokenSource = func(context.Context) (string, error) {
 			text, err := os.ReadFile(c.TokenFile)
 			return string(text), err
 		}
