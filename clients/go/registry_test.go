@@ -129,7 +129,7 @@ func put(t testing.TB, c *personas.Client, name, text string) *personapb.PutPers
 }
 
 func document(name, text string) string {
-	return "---\nname: " + name + "\ndescription: Says " + text + ".\n---\n# Says\r\n" + text + "\n"
+	return "---\nname: " + name + "\ndescription: Says something.\n---\n# Says\r\n" + text + "\n"
 }
 
 // expect reads a persona until it is as wanted.
@@ -400,10 +400,11 @@ func TestNothingIsLeftRunningAfterClose(t *testing.T) {
 
 func BenchmarkGet(b *testing.B) {
 	c := client(b, start(b).address, options())
-	put(b, c, "one", strings.Repeat("a", 10_000))
+	put(b, c, "one", strings.Repeat("a ", 5_000))
 	expect(b, c, "one", 1, personas.Live)
 	ctx := context.Background()
 	b.ReportAllocs()
+	b.ResetTimer()
 	b.RunParallel(func(each *testing.PB) {
 		for each.Next() {
 			if _, err := c.Get(ctx, "one"); err != nil {
