@@ -34,40 +34,37 @@ type Change struct {
 //
 //	for change := range client.Changes(ctx) { … }
 func (c *Client) Changes(ctx context.Context) iter.Seq[Change] {
-	return func(yield func(Change) bool) {
-		s := c.subscribe()
-		defer c.unsubscribe(s)
-		for {
-			change, ok := s.next()
-			if ok {
-				if ctx.Err() != nil || c.ctx.Err() != nil || !yield(change) {
-					return
-				}
-				continue
-			}
-			select {
-			case <-s.wake:
-			case <-ctx.Done():
-				return
-			case <-c.ctx.Done():
-				return
-			}
-		}
-	}
+	return func(yield func(Change) bool) { c.tell(ctx, c.subscribe(), yield) }
 }
 
-// OnChange calls back for each change, one at a time, as Changes has them. A slow callback delays no other and not
-// the stream; one that panics is logged and called on. stop ends it, and does not wait for a call that runs.
+// OnChange calls back for each change, one at a time, as Changes has them. A slow callback delays no other and not the
+// stream; one that panics is logged and called on. stop ends it, and does not wait for a call that runs.
 func (c *Client) OnChange(callback func(Change)) (stop func()) {
 	ctx, cancel := context.WithCancel(c.ctx)
-	changes := c.Changes(ctx)
-	go func() {
-		defer cancel()
-		for change := range changes {
-			c.call(callback, change)
-		}
-	}()
+	s := c.subscribe()
+	go c.tell(ctx, s, func(change Change) bool {
+		c.call(callback, change)
+		return true
+	})
 	return cancel
+}
+
+// tell gives changes to a subscriber until it has enough.
+func (c *Client) tell(ctx context.Context, s *subscription, yield func(Change) bool) {
+	defer c.unsubscribe(s)
+	for ctx.Err() == nil && c.ctx.Err() == nil {
+		if change, ok := s.next(); ok {
+			if !yield(change) {
+				return
+			}
+			continue
+		}
+		select {
+		case <-s.wake:
+		case <-ctx.Done():
+		case <-c.ctx.Done():
+		}
+	}
 }
 
 func (c *Client) call(callback func(Change), change Change) {
