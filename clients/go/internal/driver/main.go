@@ -231,10 +231,9 @@ func open(c *command) (*session, error) {
 func (s *session) read(ctx context.Context, c *command) (object, error) {
 	switch c.Do {
 	case "ready":
-		if c.Timeout == nil {
-			return nil, errors.New("ready needs a timeout")
-		}
-		return object{}, s.client.Ready(ctx)
+		limited, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		return object{}, s.client.Ready(limited)
 	case "get":
 		if c.Fallback != nil {
 			return held(s.client.GetOr(ctx, c.Name, *c.Fallback))
@@ -340,7 +339,7 @@ func (s *session) call(ctx context.Context, c *command) (object, error) {
 		}
 		return object{"names": list(names)}, nil
 	case "validate":
-		answer, err := s.client.Validate(ctx, &personapb.ValidatePersonaRequest{Content: c.Document})
+		answer, err := s.client.Validate(ctx, &personapb.ValidatePersonaRequest{Name: c.Name, Content: c.Document})
 		var codes []string
 		for _, diagnostic := range answer.GetDiagnostics() {
 			codes = append(codes, diagnostic.GetCode())
