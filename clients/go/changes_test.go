@@ -1,6 +1,7 @@
 package personas
 
 import (
+	"context"
 	"slices"
 	"testing"
 )
@@ -60,5 +61,26 @@ func TestChangesComeInTheirOrder(t *testing.T) {
 	s.put("c", newEntry(persona("c", 1, "1")), newEntry(persona("c", 2, "2")))
 	if got, want := told(s), []string{"CREATED c to 2", "CREATED a to 1", "CREATED b to 1"}; !slices.Equal(got, want) {
 		t.Errorf("told %q, want %q", got, want)
+	}
+}
+
+func TestWhoLeavesTheLoopIsTakenOffTheList(t *testing.T) {
+	c, err := New("127.0.0.1:1", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.publish(someContents())
+	for change := range c.Changes(context.Background()) {
+		if change.Name != "a" || change.Type != Created {
+			t.Errorf("told %+v", change)
+		}
+		if len(c.subscriptions) != 1 {
+			t.Error("there is no subscription")
+		}
+		break
+	}
+	if len(c.subscriptions) != 0 {
+		t.Error("the subscription is still there")
 	}
 }

@@ -122,6 +122,18 @@ func TestACopyOnDiskIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
+func TestTheOrderOfNamesIsNoOtherSelection(t *testing.T) {
+	file := fileOf(t, filepath.Join(t.TempDir(), "copy"), Options{Names: []string{"a", "b"}})
+	another := *file
+	another.of.Names = []string{"b", "a"}
+	if err := another.write(someContents()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.read(slog.Default()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestACopyOnDiskThatIsOfNoUseIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "copy")
 	if held, err := fileOf(t, path, Options{}).read(slog.Default()); held != nil || err != nil {

@@ -37,8 +37,8 @@ func TestEveryCodeHasItsKind(t *testing.T) {
 
 func TestDetailsAreKept(t *testing.T) {
 	s, err := status.New(codes.ResourceExhausted, "slow down").WithDetails(
-		&errdetails.ErrorInfo{Domain: "elsewhere", Reason: "OTHER"},
 		&errdetails.ErrorInfo{Domain: "persona.registry.v1", Reason: "RATE_LIMITED", Metadata: map[string]string{"limit": "3"}},
+		&errdetails.ErrorInfo{Domain: "elsewhere", Reason: "OTHER"},
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(2 * time.Second)},
 		&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: "name", Description: "bad"}}},
 	)

@@ -97,7 +97,7 @@ func (r *registry) kill() {
 // options that do not wait long.
 func options() personas.Options {
 	return personas.Options{
-		FirstSyncTimeout: 20 * time.Second, BackoffFirst: 20 * time.Millisecond, BackoffMost: 200 * time.Millisecond,
+		FirstSyncTimeout: time.Hour, BackoffFirst: 20 * time.Millisecond, BackoffMost: 200 * time.Millisecond,
 		ProgressInterval: time.Second, SnapshotInterval: time.Millisecond,
 	}
 }
@@ -138,7 +138,7 @@ func expect(t testing.TB, c *personas.Client, name string, version int64, source
 	ctx := within(t)
 	for {
 		held, err := c.Get(ctx, name)
-		if err == nil && held.Version == version && held.Source == source {
+		if ctx.Err() == nil && err == nil && held.Version == version && held.Source == source {
 			return held
 		}
 		if ctx.Err() != nil {
@@ -271,6 +271,12 @@ func TestAFallbackIsForWhoeverHoldsNothing(t *testing.T) {
 	}
 	if _, err := c.Fetch(within(t), &personapb.GetPersonaRequest{Name: "one"}); !errors.Is(err, personas.Unavailable) {
 		t.Errorf("fetch: %v", err)
+	}
+	// Whoever waits for the very first contents is let go by Close.
+	waiting := client(t, listener.Addr().String(), options())
+	time.AfterFunc(10*time.Millisecond, func() { waiting.Close() })
+	if _, err := waiting.Get(within(t), "one"); !errors.Is(err, personas.ErrClosed) || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("after Close: %v", err)
 	}
 }
 

@@ -70,8 +70,8 @@ func TestASnapshotTakesThePlaceOfWhatIsHeldInOneStep(t *testing.T) {
 	before := someContents()
 	before.source, before.token = Cached, ""
 	c, s := reader(t, before)
-	take(t, s, opened(20), snapshot(persona("b", 3, "# B\n")), snapshot(persona("c", 1, "# C\n")))
-	if held := c.contents.Load(); held != before {
+	take(t, s, opened(20), snapshot(persona("b", 3, "# B\n")), progress(20), snapshot(persona("c", 1, "# C\n")))
+	if held := c.contents.Load(); held != before || s.caughtUp {
 		t.Errorf("before Synced there is %v", held.names())
 	}
 	take(t, s, synced(20, 2, "t20"))
