@@ -183,7 +183,7 @@ class Driver:
 
     async def do_list(self, said: Fields) -> Fields:
         listing: Any = self._personas(said).list(said.get("filter") or "")
-        if inspect.isasyncgen(listing):
+        if hasattr(listing, "__aiter__"):
             return {"names": [persona.name async for persona in listing]}
         return {"names": [persona.name for persona in listing]}
 
@@ -240,9 +240,9 @@ def seconds(said: Fields, name: str) -> float | None:
     return said[name] / 1000 if said.get(name) is not None else None
 
 
-def milliseconds(age: float | None) -> int | None:
+def milliseconds(age: float | None) -> float | None:
     """A time of an answer."""
-    return None if age is None else round(age * 1000)
+    return None if age is None else age * 1000
 
 
 async def main() -> None:

@@ -120,16 +120,19 @@ class Base:
         """What `view` holds, or what there is in its place."""
         persona = view.personas.get(name)
         if persona is None or view.source is None:
-            return view.missing(name, fallback, self._core.error)
+            return view.missing(name, fallback, self._trouble())
         return Held(persona, view.revision, view.source, view.age())
 
     def _refuse_closed(self) -> None:
         if self._closed():
-            raise Unavailable("this client is closed, or was used before this process forked", "CANCELLED")
+            raise self._trouble()
 
-    def _why_not_live(self) -> RegistryError:
+    def _trouble(self) -> RegistryError:
+        """What keeps the stream from standing."""
+        if self._closed():
+            return Unavailable("this client is closed, or was used before this process forked", "CANCELLED")
         error = self._core.error
-        return error.again() if error else Unavailable("the stream has not caught up yet", "DEADLINE_EXCEEDED")
+        return error.again() if error else Unavailable("nothing was heard of the registry yet", "UNAVAILABLE")
 
     def _is_live(self) -> bool:
         return self._core.view.source is Source.LIVE

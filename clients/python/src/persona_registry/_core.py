@@ -59,7 +59,7 @@ class Status:
     snapshots: int
     """Snapshots received so far."""
     error: RegistryError | None
-    """The last error of the stream."""
+    """Why the last stream ended, or did not come about; None once one has caught up."""
 
 
 class Core:
@@ -80,6 +80,7 @@ class Core:
         """Parts that the conformance suite takes out, to see that it notices."""
         self._token = ""
         self._store_id = ""
+        self._opened_store = ""
         self._streams = 0
         self._snapshots = 0
         self._attempts = 0
@@ -179,7 +180,7 @@ class Core:
         return 0.0 if "backoff" in self.switched_off else wait, changes
 
     def close(self) -> None:
-        """Ends everything. What is held stays readable by those who pinned it."""
+        """Ends everything. What is held stays readable."""
         self.state = State.CLOSED
         self.unsaved = self.unsaved or self.view.source in (Source.LIVE, Source.CACHED)
         if self.view.source is Source.LIVE:
@@ -201,7 +202,7 @@ class Core:
 
     def _opened(self, opened: WatchPersonasResponse.Opened) -> None:
         self._streams += 1
-        self._store_id = opened.header.store_id
+        self._opened_store = opened.header.store_id
         interval = opened.progress_interval.ToNanoseconds() / 1e9
         if interval > 0:
             self.silence = interval * _SILENT_INTERVALS
@@ -212,6 +213,7 @@ class Core:
     def _synced(self, revision: int, staged: dict[str, Persona]) -> list[Change]:
         self._staged = None
         self._snapshots += 1
+        self._store_id = self._opened_store
         self._goal = revision
         if "sweep" in self.switched_off:
             staged = {**self.view.personas, **staged}
@@ -235,6 +237,7 @@ class Core:
         if self._goal is not None and revision >= self._goal:
             self._goal = None
             self._attempts = 0
+            self.error = None
             self.unsaved = True
             self.state = State.LIVE
             log.info("live at revision %d with %d personas", revision, len(personas))

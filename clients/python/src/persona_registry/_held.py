@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ._pb.persona_pb2 import Persona
-from .errors import NotFound, RegistryError, Unavailable
+from .errors import NotFound, RegistryError
 
 
 class Source(enum.Enum):
@@ -75,7 +75,7 @@ class View:
             return None
         return 0.0 if self.source is Source.LIVE else max(0.0, time.monotonic() - self.known)
 
-    def missing(self, name: str, fallback: str | None, error: RegistryError | None) -> Held:
+    def missing(self, name: str, fallback: str | None, error: RegistryError) -> Held:
         """What `get` returns, or raises, when `name` is not held."""
         if self.source is not None:
             raise NotFound(
@@ -87,13 +87,13 @@ class View:
         if fallback is not None:
             persona = Persona(namespace=self.namespace, name=name, body=fallback)
             return Held(persona, 0, Source.FALLBACK, None)
-        raise error.again() if error else Unavailable("nothing was heard of the registry yet", "UNAVAILABLE")
+        raise error.again()
 
 
 class Pin:
     """What was held at one moment. Answers the same for as long as it is kept."""
 
-    def __init__(self, view: View, error: RegistryError | None) -> None:
+    def __init__(self, view: View, error: RegistryError) -> None:
         self._view = view
         self._age = view.age()
         self._error = error

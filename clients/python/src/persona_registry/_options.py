@@ -13,6 +13,7 @@ from .errors import UsageError
 
 DEFAULT_PORT = 50051
 MOST_NAMES = 1000
+MOST_FILTER = 4096
 
 _NAME = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
 
@@ -70,10 +71,12 @@ class Options:
             raise UsageError("client_cert and client_key go together")
         if not self.secure and (self.ca_cert or self.client_cert or self.server_name):
             raise UsageError("ca_cert, client_cert and server_name are for TLS: write https:// before the target")
-        for option in ("first_sync_timeout", "backoff_first", "backoff_most", "snapshot_interval"):
+        if len(self.selection.filter.encode()) > MOST_FILTER:
+            raise UsageError(f"filter: at most {MOST_FILTER} bytes")
+        for option in ("first_sync_timeout", "snapshot_interval"):
             if not 0 <= getattr(self, option) < float("inf"):
                 raise UsageError(f"{option}: seconds, 0 or more")
-        for option in ("call_timeout", "keepalive", "keepalive_timeout"):
+        for option in ("call_timeout", "backoff_first", "backoff_most", "keepalive", "keepalive_timeout"):
             if not 0 < getattr(self, option) < float("inf"):
                 raise UsageError(f"{option}: seconds, more than 0")
         if self.retries < 0:

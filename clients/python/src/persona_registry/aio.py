@@ -119,14 +119,14 @@ class Personas(Base):
 
     async def pin(self) -> Pin:
         """What is held, as it is now and stays. Waits as `get` does."""
-        return Pin(await self._settled(), self._core.error)
+        return Pin(await self._settled(), self._trouble())
 
     async def ready(self, timeout: float | None = None) -> None:
         """Waits until what is held is live. Raises what keeps it from that, after `timeout` seconds."""
         await self._start()
         await self._wait_for(self._is_live, timeout)
         if not self._is_live():
-            raise self._why_not_live()
+            raise self._trouble()
 
     async def changes(self) -> Changes:
         """An asynchronous iterator over changes: at first what is held, as created, then what happens to it.
@@ -161,7 +161,10 @@ class Personas(Base):
         return changes
 
     async def close(self) -> None:
-        """Ends the stream and all that waits. Waits at most a second, for the last writing to disk."""
+        """Ends the stream and all that waits. Waits at most a second, for the last writing to disk.
+
+        What is held can still be read, as CACHED.
+        """
         if self._closed():
             return
         self._core.close()
@@ -226,11 +229,10 @@ class Personas(Base):
 
     async def _settled(self) -> View:
         """What is held, once the very first wait is over."""
-        if self._waited and not self._closed():
+        if self._waited or self._closed():
             return self._core.view
         await self._start()
         await self._wait_for(self._core.settled, self._first_wait())
-        self._refuse_closed()
         self._waited = True
         return self._core.view
 

@@ -114,16 +114,15 @@ class Personas(Base):
 
     def pin(self) -> Pin:
         """What is held, as it is now and stays. Waits as `get` does."""
-        return Pin(self._settled(), self._core.error)
+        return Pin(self._settled(), self._trouble())
 
     def ready(self, timeout: float | None = None) -> None:
         """Waits until what is held is live. Raises what keeps it from that, after `timeout` seconds."""
         with self._moved:
             self._start()
             self._moved.wait_for(lambda: self._is_live() or self._closed(), timeout)
-            self._refuse_closed()
             if not self._is_live():
-                raise self._why_not_live()
+                raise self._trouble()
 
     def changes(self) -> Changes:
         """An iterator over changes: at first what is held, as created, then what happens to it.
@@ -155,7 +154,10 @@ class Personas(Base):
         return changes
 
     def close(self) -> None:
-        """Ends the stream and all that waits. Waits at most a second, for the last writing to disk."""
+        """Ends the stream and all that waits. Waits at most a second, for the last writing to disk.
+
+        What is held can still be read, as CACHED.
+        """
         with self._moved:
             self._core.close()
             if self._stream is not None:
@@ -216,12 +218,11 @@ class Personas(Base):
 
     def _settled(self) -> View:
         """What is held, once the very first wait is over."""
-        if self._waited and not self._closed():
+        if self._waited or self._closed():
             return self._core.view
         with self._moved:
             self._start()
             self._moved.wait_for(lambda: self._core.settled() or self._closed(), self._first_wait())
-            self._refuse_closed()
             self._waited = True
             return self._core.view
 
