@@ -1,5 +1,6 @@
 """Prints a persona, and follows its changes."""
 
+import contextlib
 import os
 
 from persona_registry import NotFound, Personas
@@ -19,4 +20,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(KeyboardInterrupt):
+        main()

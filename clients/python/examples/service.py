@@ -1,5 +1,6 @@
 """A small service that runs on a persona: says which version it has, and is ready once it has one."""
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -50,4 +51,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(KeyboardInterrupt):
+        main()

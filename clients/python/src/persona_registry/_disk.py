@@ -105,7 +105,7 @@ def save(path: Path, selection: Selection, copy: Copy) -> None:
     """Writes a copy to `path`. What goes wrong is warned of: the next writing may succeed."""
     try:
         write(path, encode(selection, copy))
-    except OSError as error:
+    except (OSError, ValueError, OverflowError) as error:
         log.warning("the copy on disk, %s, cannot be written: %s", path, error)
 
 
