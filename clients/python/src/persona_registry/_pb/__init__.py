@@ -1,0 +1,1 @@
+"""Generated from proto/persona/registry/v1 by `generate`."""
