@@ -221,21 +221,22 @@ final class Follower {
     if (wasLive) {
       live = new CompletableFuture<>();
     }
+    boolean isAnewNext = TOKEN_IS_OF_NO_USE.contains(error.reason());
     Contents held = contents.cached(attempt.lastMessage);
-    held = TOKEN_IS_OF_NO_USE.contains(error.reason()) ? held.withoutToken() : held;
+    held = isAnewNext ? held.withoutToken() : held;
     contents = options.isOff(Part.CACHE) ? Contents.NONE : held;
     if (contents.isHeld()) {
       first.complete(null);
     }
     long wait = options.isOff(Part.BACKOFF) ? 0 : backoff.next() + asked.toNanos();
     loop.schedule(this::open, wait, TimeUnit.NANOSECONDS);
-    Level level = error instanceof PersonaException.Unavailable ? Level.WARNING : Level.ERROR;
+    boolean isRefused = !isAnewNext && !(error instanceof PersonaException.Unavailable);
     LOG.log(
-        level,
-        "the stream of {0} ended ({1} {2}: {3}); the next attempt is in {4} ms",
+        isRefused ? Level.ERROR : Level.WARNING,
+        "the stream of {0} ended: {1}{2}: {3}; the next attempt is in {4} ms",
         options.target(),
         error.code(),
-        error.reason(),
+        error.reason().isEmpty() ? "" : " " + error.reason(),
         error.getMessage(),
         TimeUnit.NANOSECONDS.toMillis(wait));
   }

@@ -194,6 +194,15 @@ public abstract sealed class PersonaException extends RuntimeException {
 
   /** What a status means. The call's own id stands where the answer has none. */
   static PersonaException of(Status status, Metadata trailers, String callId) {
+    return of(status, trailers, callId, status.getCause());
+  }
+
+  static PersonaException of(StatusRuntimeException error, String callId) {
+    return of(error.getStatus(), error.getTrailers(), callId, error);
+  }
+
+  private static PersonaException of(
+      Status status, Metadata trailers, String callId, Throwable cause) {
     com.google.rpc.Status details = details(status, trailers);
     ErrorInfo info = ErrorInfo.getDefaultInstance();
     BadRequest request = BadRequest.getDefaultInstance();
@@ -208,23 +217,18 @@ public abstract sealed class PersonaException extends RuntimeException {
     }
     boolean ours = info.getDomain().equals(DOMAIN);
     String answered = trailers == null ? null : trailers.get(CALL_ID);
-    String description = status.getDescription();
     return typed(
         new Failure(
             status.getCode(),
             ours ? info.getReason() : "",
             ours ? Map.copyOf(info.getMetadataMap()) : Map.of(),
-            description == null || description.isEmpty() ? status.getCode().name() : description,
+            message(status),
             answered == null ? callId : answered,
             request.getFieldViolationsList().stream()
                 .map(field -> new Violation(field.getField(), field.getDescription()))
                 .toList(),
             delay,
-            status.getCause()));
-  }
-
-  static PersonaException of(StatusRuntimeException error, String callId) {
-    return of(error.getStatus().withCause(error), error.getTrailers(), callId);
+            cause));
   }
 
   /** A failure that this client found by itself. */
@@ -271,6 +275,14 @@ public abstract sealed class PersonaException extends RuntimeException {
       case UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED -> new Unavailable(failure);
       default -> new Internal(failure);
     };
+  }
+
+  private static String message(Status status) {
+    String text = status.getDescription() == null ? status.getCode().name() : status.getDescription();
+    Throwable cause = status.getCause(); // it says which file, address or certificate
+    return cause == null || cause.getMessage() == null || text.contains(cause.getMessage())
+        ? text
+        : text + ": " + cause.getMessage();
   }
 
   private static com.google.rpc.Status details(Status status, Metadata trailers) {
