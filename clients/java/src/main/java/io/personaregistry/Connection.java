@@ -15,6 +15,11 @@ import io.grpc.ManagedChannelBuilder;
 import io.grpc.MethodDescriptor;
 import io.grpc.TlsChannelCredentials;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -100,12 +105,24 @@ final class Connection implements AutoCloseable {
     }
     TlsChannelCredentials.Builder tls = TlsChannelCredentials.newBuilder();
     if (options.caCert() != null) {
+      requireCertificates(options.caCert());
       tls.trustManager(options.caCert().toFile());
     }
     if (options.clientCert() != null) {
       tls.keyManager(options.clientCert().toFile(), options.clientKey().toFile());
     }
     return tls.build();
+  }
+
+  /** TLS itself takes a file without any, and then trusts nobody. */
+  private static void requireCertificates(Path path) throws IOException {
+    try (InputStream file = Files.newInputStream(path)) {
+      if (CertificateFactory.getInstance("X.509").generateCertificates(file).isEmpty()) {
+        throw new IOException(path + " has no certificate");
+      }
+    } catch (CertificateException error) {
+      throw new IOException(path + ": " + error.getMessage(), error);
+    }
   }
 
   private record Signer(CallCredentials token) implements ClientInterceptor {

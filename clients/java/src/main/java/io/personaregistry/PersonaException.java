@@ -277,12 +277,21 @@ public abstract sealed class PersonaException extends RuntimeException {
     };
   }
 
+  /** With what is beneath it: that says which file, address or certificate. */
   private static String message(Status status) {
-    String text = status.getDescription() == null ? status.getCode().name() : status.getDescription();
-    Throwable cause = status.getCause(); // it says which file, address or certificate
-    return cause == null || cause.getMessage() == null || text.contains(cause.getMessage())
-        ? text
-        : text + ": " + cause.getMessage();
+    String text = status.getDescription() == null ? "" : status.getDescription();
+    if (text.isEmpty()) {
+      text = status.getCode().name();
+    }
+    Throwable root = status.getCause();
+    if (root == null) {
+      return text;
+    }
+    while (root.getCause() != null && root.getCause() != root) {
+      root = root.getCause();
+    }
+    String beneath = root.getMessage() == null ? root.toString() : root.getMessage();
+    return text.contains(beneath) ? text : text.lines().findFirst().orElse("") + ": " + beneath;
   }
 
   private static com.google.rpc.Status details(Status status, Metadata trailers) {
