@@ -12,8 +12,8 @@ import java.util.function.Supplier;
 import java.util.regex.Pattern;
 
 /**
- * Puts the token on each call, also over plain HTTP: {@link Options} has judged that. It is asked for
- * on a few threads of its own, so that one that hangs holds neither the stream nor its timers.
+ * Puts the token on each call, also over plain HTTP: {@link Options} has judged that. It is asked
+ * for on a few threads of its own, so that one that hangs holds neither the stream nor its timers.
  */
 final class BearerToken extends CallCredentials implements AutoCloseable {
   private static final Metadata.Key<String> AUTHORIZATION =
@@ -43,7 +43,8 @@ final class BearerToken extends CallCredentials implements AutoCloseable {
     try {
       threads.execute(() -> apply(applier));
     } catch (RejectedExecutionException full) {
-      applier.fail(Status.UNAVAILABLE.withDescription("too many calls wait for the token").withCause(full));
+      applier.fail(
+          Status.UNAVAILABLE.withDescription("too many calls wait for the token").withCause(full));
     }
   }
 

@@ -39,8 +39,9 @@ import java.util.stream.Stream;
  * The calls of a {@link Personas}, in its namespace. Each takes the required fields, and a function
  * that sets further ones of the request.
  *
- * <p>Attempts are made here and not by a service config of gRPC: there a deadline is for all attempts
- * together, and a connection that failed is not tried again in time (see {@link Connection}).
+ * <p>Attempts are made here and not by a service config of gRPC: there a deadline is for all
+ * attempts together, and a connection that failed is not tried again in time (see {@link
+ * Connection}).
  */
 abstract sealed class Calls permits Personas {
   private static final long FIRST_WAIT_MILLIS = 100;
@@ -103,7 +104,8 @@ abstract sealed class Calls permits Personas {
         .flatMap(page -> page.getPersonasList().stream());
   }
 
-  private ListPersonasResponse after(ListPersonasRequest.Builder request, ListPersonasResponse page) {
+  private ListPersonasResponse after(
+      ListPersonasRequest.Builder request, ListPersonasResponse page) {
     String token = page.getNextPageToken();
     return token.isEmpty() ? null : page(request.setPageToken(token));
   }
@@ -217,9 +219,7 @@ abstract sealed class Calls permits Personas {
   public BatchWritePersonasResponse batchWrite(
       Consumer<BatchWritePersonasRequest.Builder> operations) {
     var request =
-        BatchWritePersonasRequest.newBuilder()
-            .setNamespace(namespace())
-            .setRequestId(requestId());
+        BatchWritePersonasRequest.newBuilder().setNamespace(namespace()).setRequestId(requestId());
     operations.accept(request);
     return write(PersonaServiceGrpc.getBatchWritePersonasMethod(), request.build());
   }
@@ -256,9 +256,10 @@ abstract sealed class Calls permits Personas {
         return ClientCalls.blockingUnaryCall(channel, method, deadline, request);
       } catch (StatusRuntimeException error) {
         Status.Code code = error.getStatus().getCode();
-        boolean undecided =
+        boolean isUndecided =
             code == Status.Code.UNAVAILABLE || (isWrite && code == Status.Code.DEADLINE_EXCEEDED);
-        if (!undecided || attempt >= options.retries() || !pause(attempt)) {
+        boolean isLast = attempt >= options.retries() || connection.isClosed();
+        if (!isUndecided || isLast || !pause(attempt)) {
           throw PersonaException.of(error, id);
         }
       }

@@ -1,6 +1,7 @@
 package io.personaregistry;
 
 import io.personaregistry.v1.Persona;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -23,9 +24,12 @@ public record Change(Type type, String name, Optional<Persona> before, Optional<
     REMOVED
   }
 
-  /** The change from one persona to the other, either of which may be null; empty: they are the same. */
+  /**
+   * The change from one persona to the other, either of which may be null; empty: they are the
+   * same.
+   */
   static Optional<Change> between(String name, Persona before, Persona after) {
-    if (before == after || (before != null && before.equals(after))) {
+    if (Objects.equals(before, after)) {
       return Optional.empty();
     }
     Type type = before == null ? Type.CREATED : after == null ? Type.REMOVED : Type.UPDATED;

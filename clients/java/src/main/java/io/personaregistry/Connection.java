@@ -28,8 +28,8 @@ import java.util.concurrent.atomic.AtomicLong;
  * The channel to the registry.
  *
  * <p>gRPC for Java waits 1 s to 2 min before it connects anew after a failure, and fails all calls
- * meanwhile. This client has waits of its own, so it tells the channel to forget a failed connection
- * before it tries again.
+ * meanwhile. This client has waits of its own, so it tells the channel to forget a failed
+ * connection before it tries again.
  */
 final class Connection implements AutoCloseable {
   static final String VERSION = "0.1.0";
@@ -89,6 +89,10 @@ final class Connection implements AutoCloseable {
   /** The connection is silent: what comes next takes a new one. */
   void abandon() {
     channel.enterIdle();
+  }
+
+  boolean isClosed() {
+    return channel.isShutdown();
   }
 
   @Override

@@ -24,10 +24,11 @@ import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Keeps the contents current by the stream. All that changes it runs on one thread, the loop; what is
- * read from others is volatile.
+ * Keeps the contents current by the stream. All that changes it runs on one thread, the loop; what
+ * is read from others is volatile.
  */
 final class Follower {
   private static final System.Logger LOG = System.getLogger(Follower.class.getName());
@@ -49,8 +50,8 @@ final class Follower {
   private volatile State state = State.IDLE;
   private volatile CompletableFuture<Void> live = new CompletableFuture<>();
   private volatile PersonaException lastError;
-  private volatile long streams;
-  private volatile long snapshots;
+  private final AtomicLong streams = new AtomicLong();
+  private final AtomicLong snapshots = new AtomicLong();
 
   Follower(Options options, Connection connection) {
     this.options = options;
@@ -106,8 +107,8 @@ final class Follower {
         now.revision(),
         now.age(System.nanoTime()),
         now.personas().size(),
-        streams,
-        snapshots,
+        streams.get(),
+        snapshots.get(),
         Optional.ofNullable(lastError));
   }
 
@@ -229,7 +230,7 @@ final class Follower {
       first.complete(null);
     }
     long wait = options.isOff(Part.BACKOFF) ? 0 : backoff.next() + asked.toNanos();
-    loop.schedule(this::open, wait, TimeUnit.NANOSECONDS);
+    var unused = loop.schedule(this::open, wait, TimeUnit.NANOSECONDS);
     boolean isRefused = !isAnewNext && !(error instanceof PersonaException.Unavailable);
     LOG.log(
         isRefused ? Level.ERROR : Level.WARNING,
@@ -294,12 +295,13 @@ final class Follower {
       lastMessage = System.nanoTime();
       switch (message.getEventCase()) {
         case OPENED -> {
-          streams = streams + 1; // written by the loop alone
+          streams.incrementAndGet();
           if (message.getOpened().hasProgressInterval()) {
-            patience = from(message.getOpened().getProgressInterval()).multipliedBy(SILENT_INTERVALS);
+            patience =
+                from(message.getOpened().getProgressInterval()).multipliedBy(SILENT_INTERVALS);
           }
         }
-        case SYNCED -> snapshots = snapshots + 1;
+        case SYNCED -> snapshots.incrementAndGet();
         case CLOSING -> asked = from(message.getClosing().getRetryDelay());
         default -> {}
       }
@@ -333,7 +335,7 @@ final class Follower {
         return;
       }
       if (left > 0) {
-        loop.schedule(this::watchSilence, left, TimeUnit.NANOSECONDS);
+        var unused = loop.schedule(this::watchSilence, left, TimeUnit.NANOSECONDS);
         return;
       }
       String message = "no message for " + patience;

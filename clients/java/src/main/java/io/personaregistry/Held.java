@@ -10,7 +10,8 @@ import java.util.Optional;
  * @param persona the message; of a fallback only its name and body are set
  * @param revision the registry's revision that it is true of; 0 of a fallback
  * @param source where it comes from
- * @param age how long ago it was known to be current: zero of {@link Source#LIVE}, empty of a fallback
+ * @param age how long ago it was known to be current: zero of {@link Source#LIVE}, empty of a
+ *     fallback
  */
 public record Held(Persona persona, long revision, Source source, Optional<Duration> age) {
 

@@ -41,10 +41,11 @@ final class Keeper {
   void changed() {
     if (planned.compareAndSet(false, true)) {
       long wait = Math.max(0, nextWriting - System.nanoTime());
-      thread.schedule(this::write, wait, TimeUnit.NANOSECONDS);
+      var unused = thread.schedule(this::write, wait, TimeUnit.NANOSECONDS);
     }
   }
 
+  @SuppressWarnings("ReferenceEquality") // each moment has its own
   private void write() {
     planned.set(false);
     Contents now = contents.get();
@@ -67,7 +68,9 @@ final class Keeper {
     thread.execute(thread::shutdownNow);
     try {
       if (!thread.awaitTermination(LAST_WRITING.toMillis(), TimeUnit.MILLISECONDS)) {
-        LOG.log(Level.WARNING, "the last writing of the copy on disk takes long, and is not waited for");
+        LOG.log(
+            Level.WARNING,
+            "the last writing of the copy on disk takes long, and is not waited for");
       }
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();

@@ -74,8 +74,7 @@ record Options(
     file("caCert", caCert);
     file("clientCert", clientCert);
     file("clientKey", clientKey);
-    require(
-        (clientCert == null) == (clientKey == null), "clientCert and clientKey go together");
+    require((clientCert == null) == (clientKey == null), "clientCert and clientKey go together");
     require(serverName == null || !serverName.isBlank(), "serverName: it is empty");
     within("firstSyncTimeout", firstSyncTimeout, Duration.ZERO, LONGEST);
     within("callTimeout", callTimeout, SHORTEST, LONGEST);

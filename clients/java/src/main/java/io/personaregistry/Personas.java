@@ -16,9 +16,9 @@ import java.util.function.Consumer;
 /**
  * The personas that a service needs, in memory, kept current by one stream from the registry.
  *
- * <p>Make one for each selection and share it: it is for any number of threads. Nothing is connected
- * until the first use. {@link #get} does not call the registry: while the stream stands it is a look
- * into a map. When the registry is away, what was held is served on, and says so.
+ * <p>Make one for each selection and share it: it is for any number of threads. Nothing is
+ * connected until the first use. {@link #get} does not call the registry: while the stream stands
+ * it is a look into a map. When the registry is away, what was held is served on, and says so.
  */
 public final class Personas extends Calls implements AutoCloseable {
   private final Follower follower;
@@ -178,8 +178,8 @@ public final class Personas extends Calls implements AutoCloseable {
   }
 
   /**
-   * Ends the stream, the subscriptions and the calls, and closes the channel; waits at most a second
-   * for the last writing to disk. What is held can be read on.
+   * Ends the stream, the subscriptions and the calls, and closes the channel; waits at most a
+   * second for the last writing to disk. What is held can be read on.
    */
   @Override
   public void close() {
@@ -238,8 +238,7 @@ public final class Personas extends Calls implements AutoCloseable {
     start();
     CompletableFuture<Void> first = follower.first();
     if (firstReadBegun.compareAndSet(false, true)) {
-      first.completeOnTimeout(
-          null, options.firstSyncTimeout().toNanos(), TimeUnit.NANOSECONDS);
+      first.completeOnTimeout(null, options.firstSyncTimeout().toNanos(), TimeUnit.NANOSECONDS);
     }
     return first;
   }

@@ -75,7 +75,8 @@ public final class PersonasBuilder {
   /**
    * Follows only the personas that this matches.
    *
-   * @param filter as in {@code ListPersonas}, such as {@code labels.team = "payments"}; default: none
+   * @param filter as in {@code ListPersonas}, such as {@code labels.team = "payments"}; default:
+   *     none
    * @return this
    */
   public PersonasBuilder filter(String filter) {
@@ -205,7 +206,8 @@ public final class PersonasBuilder {
   }
 
   /**
-   * The waits between attempts to open the stream: random, up to the first, doubling up to the most.
+   * The waits between attempts to open the stream: random, up to the first, doubling up to the
+   * most.
    *
    * @param first default: 1 s
    * @param most default: 30 s
@@ -218,8 +220,8 @@ public final class PersonasBuilder {
   }
 
   /**
-   * How often the registry says that all is quiet. Three of them without a message, and the stream is
-   * dead.
+   * How often the registry says that all is quiet. Three of them without a message, and the stream
+   * is dead.
    *
    * @param interval 1 s to 60 s; default: 15 s
    * @return this

@@ -43,7 +43,8 @@ import java.util.regex.Pattern;
  */
 final class SnapshotFile {
   private static final System.Logger LOG = System.getLogger(SnapshotFile.class.getName());
-  private static final Pattern FIRST_LINE = Pattern.compile("persona-snapshot 1 sha256:([0-9a-f]{64})");
+  private static final Pattern FIRST_LINE =
+      Pattern.compile("persona-snapshot 1 sha256:([0-9a-f]{64})");
   private static final Gson GSON = new GsonBuilder().disableHtmlEscaping().create();
   private static final long MOST_BYTES = 1L << 30;
   private static final Duration LEFT_BEHIND = Duration.ofMinutes(1);
@@ -123,7 +124,8 @@ final class SnapshotFile {
       personas.keySet().removeAll(twice);
       Duration age = Duration.between(Instant.parse(head.time), Instant.now());
       long asOf = System.nanoTime() - Math.max(0, age.toNanos());
-      String token = twice.isEmpty() ? head.resume_token : ""; // a snapshot brings what was left out
+      String token =
+          twice.isEmpty() ? head.resume_token : ""; // a snapshot brings what was left out
       return new Contents(
           personas, Long.parseLong(head.revision), Source.DISK, asOf, head.store_id, token);
     } catch (JsonParseException
@@ -138,8 +140,7 @@ final class SnapshotFile {
 
   /** Takes the place of what is there, in one step. */
   void write(Contents contents) throws IOException {
-    Instant time =
-        Instant.now().minus(contents.age(System.nanoTime()).orElse(Duration.ZERO));
+    Instant time = Instant.now().minus(contents.age(System.nanoTime()).orElse(Duration.ZERO));
     byte[] head =
         GSON.toJson(
                 new Head(
@@ -186,7 +187,9 @@ final class SnapshotFile {
     return "." + path.getFileName() + ".";
   }
 
-  /** What writers that were killed left. A writer that is at it now has touched its file just now. */
+  /**
+   * What writers that were killed left. A writer that is at it now has touched its file just now.
+   */
   private void removeLeftovers() {
     Instant before = Instant.now().minus(LEFT_BEHIND);
     String pattern = prefix().replaceAll("[*?\\[\\]{}\\\\]", "?") + "*.tmp";

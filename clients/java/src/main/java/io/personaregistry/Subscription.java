@@ -51,7 +51,10 @@ public final class Subscription implements AutoCloseable {
     try {
       executor.execute(this::deliver);
     } catch (RejectedExecutionException error) {
-      LOG.log(Level.ERROR, "the executor of a subscription takes nothing; the next change tries anew", error);
+      LOG.log(
+          Level.ERROR,
+          "the executor of a subscription takes nothing; the next change tries anew",
+          error);
       synchronized (this) {
         running = false;
       }

@@ -8,7 +8,8 @@ import java.util.regex.Pattern;
 record Target(boolean tls, String host, int port) {
   private static final int DEFAULT_PORT = 50051;
   private static final Pattern FORM =
-      Pattern.compile("(?:([A-Za-z]+)://)?(\\[[0-9A-Fa-f:.%]+]|[^:/\\[\\]\\s@?#]+)(?::(\\d{1,5}))?/?");
+      Pattern.compile(
+          "(?:([A-Za-z]+)://)?(\\[[0-9A-Fa-f:.%]+]|[^:/\\[\\]\\s@?#]+)(?::(\\d{1,5}))?/?");
   private static final Pattern LOOPBACK =
       Pattern.compile("localhost|127\\.\\d{1,3}\\.\\d{1,3}\\.\\d{1,3}|\\[::1]");
 

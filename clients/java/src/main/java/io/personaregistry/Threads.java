@@ -18,7 +18,8 @@ final class Threads {
 
   /** One thread with a clock. What comes after its end is dropped. */
   static ScheduledThreadPoolExecutor loop(String name) {
-    var loop = new ScheduledThreadPoolExecutor(1, daemons(name), new ThreadPoolExecutor.DiscardPolicy());
+    var loop =
+        new ScheduledThreadPoolExecutor(1, daemons(name), new ThreadPoolExecutor.DiscardPolicy());
     loop.setRemoveOnCancelPolicy(true);
     return loop;
   }

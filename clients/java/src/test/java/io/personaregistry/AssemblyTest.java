@@ -26,8 +26,7 @@ final class AssemblyTest {
 
   private static Contents cached(long revision, Persona... personas) {
     Map<String, Persona> map =
-        List.of(personas).stream()
-            .collect(Collectors.toMap(Persona::getName, each -> each));
+        List.of(personas).stream().collect(Collectors.toMap(Persona::getName, each -> each));
     return new Contents(map, revision, Source.CACHED, 1, "store", "t" + revision);
   }
 

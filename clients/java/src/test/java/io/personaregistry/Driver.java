@@ -368,7 +368,9 @@ final class Driver {
     }
 
     Duration millis(String field, Duration otherwise) {
-      return has(field) ? Duration.ofNanos((long) (fields.get(field).getAsDouble() * 1e6)) : otherwise;
+      return has(field)
+          ? Duration.ofNanos((long) (fields.get(field).getAsDouble() * 1e6))
+          : otherwise;
     }
 
     boolean flag(String field) {

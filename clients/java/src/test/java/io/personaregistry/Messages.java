@@ -36,11 +36,17 @@ final class Messages {
   }
 
   static WatchPersonasResponse synced(long revision) {
-    return message().setSynced(Synced.newBuilder().setRevision(revision)).setResumeToken("t" + revision).build();
+    return message()
+        .setSynced(Synced.newBuilder().setRevision(revision))
+        .setResumeToken("t" + revision)
+        .build();
   }
 
   static WatchPersonasResponse progress(long revision) {
-    return message().setProgress(Progress.newBuilder().setRevision(revision)).setResumeToken("t" + revision).build();
+    return message()
+        .setProgress(Progress.newBuilder().setRevision(revision))
+        .setResumeToken("t" + revision)
+        .build();
   }
 
   static WatchPersonasResponse change(

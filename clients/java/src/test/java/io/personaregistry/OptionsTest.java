@@ -38,7 +38,8 @@ final class OptionsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "ftp://a", "http://", "a:0", "a:65536", "a:b", "http://a/b", "u@a", "a b"})
+  @ValueSource(
+      strings = {"", "ftp://a", "http://", "a:0", "a:65536", "a:b", "http://a/b", "u@a", "a b"})
   void otherTargetsAreRefused(String text) {
     refused("target", Personas.builder(text));
   }

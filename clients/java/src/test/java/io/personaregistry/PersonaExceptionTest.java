@@ -35,7 +35,11 @@ final class PersonaExceptionTest {
 
   private static Any info(String domain) {
     return Any.pack(
-        ErrorInfo.newBuilder().setDomain(domain).setReason("NAME_INVALID").putMetadata("field", "name").build());
+        ErrorInfo.newBuilder()
+            .setDomain(domain)
+            .setReason("NAME_INVALID")
+            .putMetadata("field", "name")
+            .build());
   }
 
   @ParameterizedTest

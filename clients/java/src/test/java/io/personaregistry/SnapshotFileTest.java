@@ -26,7 +26,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 final class SnapshotFileTest {
   private static final Selection SELECTION =
-      new Selection("http://h:1", "payments", "production", "labels.team = \"<a>\"", List.of("a", "b"));
+      new Selection(
+          "http://h:1", "payments", "production", "labels.team = \"<a>\"", List.of("a", "b"));
   private static final Contents CONTENTS =
       new Contents(
           Map.of("b", Messages.persona("b", 2), "a", Messages.persona("a", 1)),
@@ -55,8 +56,7 @@ final class SnapshotFileTest {
   private void sealed(List<String> lines) throws Exception {
     String rest = String.join("\n", lines) + "\n";
     String digest =
-        HexFormat.of()
-            .formatHex(MessageDigest.getInstance("SHA-256").digest(rest.getBytes(UTF_8)));
+        HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(rest.getBytes(UTF_8)));
     Files.writeString(path(), "persona-snapshot 1 sha256:" + digest + "\n" + rest);
   }
 
@@ -94,8 +94,7 @@ final class SnapshotFileTest {
     String before = Files.readString(path());
     sealed(linesAfterFirst());
     assertEquals(Files.readString(path()), before);
-    assertEquals(
-        "rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(path())));
+    assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(path())));
   }
 
   @Test
