@@ -81,7 +81,7 @@ final class RegistryTest {
   }
 
   private static byte[] document(String name, String text) {
-    return ("---\nname: %s\ndescription: Tests %s. Use when testing.\n---\n# %s\n\n%s\n")
+    return "---\nname: %s\ndescription: Tests %s. Use when testing.\n---\n# %s\n\n%s\n"
         .formatted(name, name, name, text)
         .getBytes(UTF_8);
   }
