@@ -5,7 +5,6 @@ import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.Status.Code;
 import io.personaregistry.Options.Part;
-import io.personaregistry.v1.Persona;
 import io.personaregistry.v1.PersonaServiceGrpc;
 import io.personaregistry.v1.PersonaView;
 import io.personaregistry.v1.WatchMode;
@@ -13,8 +12,6 @@ import io.personaregistry.v1.WatchPersonasRequest;
 import io.personaregistry.v1.WatchPersonasResponse;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -42,7 +39,7 @@ final class Follower {
   private final Keeper keeper; // null: nothing on disk
   private final Backoff backoff;
   private final ScheduledThreadPoolExecutor loop = Threads.loop("persona-registry");
-  private final List<Subscription> subscriptions = new ArrayList<>();
+  private final Subscriptions subscriptions = new Subscriptions();
   private final CompletableFuture<Void> first = new CompletableFuture<>();
   private Attempt attempt;
 
@@ -128,15 +125,7 @@ final class Follower {
 
   /** Tells what is held, then each change. */
   void subscribe(Subscription subscription) {
-    loop.execute(
-        () -> {
-          contents
-              .personas()
-              .forEach(
-                  (name, persona) ->
-                      Change.between(name, null, persona).ifPresent(subscription::offer));
-          subscriptions.add(subscription);
-        });
+    loop.execute(() -> subscriptions.add(subscription, contents));
   }
 
   void unsubscribe(Subscription subscription) {
@@ -182,23 +171,7 @@ final class Follower {
       return;
     }
     saveLater();
-    if (subscriptions.isEmpty()) {
-      return;
-    }
-    next.personas().forEach((name, after) -> tell(name, before.personas().get(name), after));
-    before
-        .personas()
-        .forEach(
-            (name, old) -> {
-              if (!next.personas().containsKey(name)) {
-                tell(name, old, null);
-              }
-            });
-  }
-
-  private void tell(String name, Persona before, Persona after) {
-    Change.between(name, before, after)
-        .ifPresent(change -> subscriptions.forEach(each -> each.offer(change)));
+    subscriptions.tell(before, next);
   }
 
   private void caughtUp() {
