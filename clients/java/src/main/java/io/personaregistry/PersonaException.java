@@ -202,7 +202,8 @@ public abstract sealed class PersonaException extends RuntimeException {
   }
 
   private static PersonaException of(
-      Status status, Metadata trailers, String callId, Throwable cause) {
+      Status said, Metadata trailers, String callId, Throwable cause) {
+    Status status = isNoConnection(said) ? withCode(Status.UNAVAILABLE, said) : said;
     com.google.rpc.Status details = details(status, trailers);
     ErrorInfo info = ErrorInfo.getDefaultInstance();
     BadRequest request = BadRequest.getDefaultInstance();
@@ -275,6 +276,19 @@ public abstract sealed class PersonaException extends RuntimeException {
       case UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED -> new Unavailable(failure);
       default -> new Internal(failure);
     };
+  }
+
+  /** Whether who is there speaks no HTTP/2, such as TLS, which gRPC for Java takes for a fault. */
+  private static boolean isNoConnection(Status status) {
+    String text = status.getDescription();
+    return status.getCode() == Status.Code.INTERNAL
+        && status.getCause() != null
+        && text != null
+        && text.startsWith("http2 exception");
+  }
+
+  private static Status withCode(Status code, Status status) {
+    return code.withDescription(status.getDescription()).withCause(status.getCause());
   }
 
   /** With what is beneath it: that says which file, address or certificate. */

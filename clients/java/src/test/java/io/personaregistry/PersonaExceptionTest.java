@@ -116,4 +116,15 @@ final class PersonaExceptionTest {
     PersonaException error = PersonaException.of(status, null, "");
     assertEquals("io exception: no such certificate", error.getMessage());
   }
+
+  @Test
+  void whoSpeaksAnotherProtocolIsNoConnection() {
+    Status status =
+        Status.INTERNAL
+            .withDescription("http2 exception")
+            .withCause(new IOException("First received frame was not SETTINGS"));
+    PersonaException error = PersonaException.of(status, null, "");
+    assertInstanceOf(PersonaException.Unavailable.class, error);
+    assertEquals("http2 exception: First received frame was not SETTINGS", error.getMessage());
+  }
 }
