@@ -30,6 +30,9 @@ import java.util.concurrent.atomic.AtomicLong;
 final class Follower {
   private static final System.Logger LOG = System.getLogger(Follower.class.getName());
   private static final int SILENT_INTERVALS = 3;
+  private static final Duration SHORTEST = Duration.ofSeconds(1); // of progress intervals
+  private static final Duration LONGEST = Duration.ofSeconds(60);
+  private static final Duration MOST_ASKED = Duration.ofHours(1);
   private static final Duration LAST_WORDS = Duration.ofSeconds(1);
   private static final Set<String> TOKEN_IS_OF_NO_USE =
       Set.of("STORE_MISMATCH", "REVISION_COMPACTED", "REVISION_IN_FUTURE", "RESUME_TOKEN_INVALID");
@@ -44,7 +47,7 @@ final class Follower {
   private Attempt attempt;
 
   private volatile Contents contents = Contents.NONE;
-  private volatile State state = State.IDLE;
+  private volatile State state = State.IDLE; // never LIVE: what is held tells that
   private volatile CompletableFuture<Void> live = new CompletableFuture<>();
   private volatile PersonaException lastError;
   private final AtomicLong streams = new AtomicLong();
@@ -99,7 +102,7 @@ final class Follower {
   ClientStatus status() {
     Contents now = contents;
     return new ClientStatus(
-        state,
+        now.source() == Source.LIVE ? State.LIVE : state,
         now.source(),
         now.revision(),
         now.age(System.nanoTime()),
@@ -176,7 +179,6 @@ final class Follower {
 
   private void caughtUp() {
     backoff.reset();
-    state = State.LIVE;
     live.complete(null);
     first.complete(null);
     saveLater();
@@ -190,9 +192,8 @@ final class Follower {
 
   private void ended(PersonaException error, Duration asked) {
     lastError = error;
-    boolean wasLive = state == State.LIVE;
     state = State.RECONNECTING;
-    if (wasLive) {
+    if (live.isDone()) {
       live = new CompletableFuture<>();
     }
     boolean isAnewNext = TOKEN_IS_OF_NO_USE.contains(error.reason());
@@ -270,8 +271,8 @@ final class Follower {
         case OPENED -> {
           streams.incrementAndGet();
           if (message.getOpened().hasProgressInterval()) {
-            patience =
-                from(message.getOpened().getProgressInterval()).multipliedBy(SILENT_INTERVALS);
+            Duration interval = from(message.getOpened().getProgressInterval());
+            patience = within(SHORTEST, interval, LONGEST).multipliedBy(SILENT_INTERVALS);
           }
         }
         case SYNCED -> snapshots.incrementAndGet();
@@ -298,7 +299,7 @@ final class Follower {
       if (!over) {
         over = true;
         Duration delay = error.delay().orElse(Duration.ZERO);
-        ended(error, delay.compareTo(asked) > 0 ? delay : asked);
+        ended(error, within(asked, delay, MOST_ASKED));
       }
     }
 
@@ -322,7 +323,13 @@ final class Follower {
       call.cancel(why, null);
     }
 
-    private Duration from(com.google.protobuf.Duration duration) {
+    /** What another says, in bounds; the upper one holds before the lower. */
+    private static Duration within(Duration least, Duration said, Duration most) {
+      Duration raised = said.compareTo(least) > 0 ? said : least;
+      return raised.compareTo(most) < 0 ? raised : most;
+    }
+
+    private static Duration from(com.google.protobuf.Duration duration) {
       return Duration.ofSeconds(duration.getSeconds(), duration.getNanos());
     }
   }
