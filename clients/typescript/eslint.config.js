@@ -11,8 +11,10 @@ export default defineConfig(
     languageOptions: { parserOptions: { project: ["tsconfig.json", "tsconfig.test.json"] } },
     rules: {
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
-      // Fakes of nothing: a class that only tells errors apart has no members.
-      "@typescript-eslint/no-extraneous-class": "off",
+      "@typescript-eslint/no-floating-promises": [
+        "error",
+        { allowForKnownSafeCalls: [{ from: "package", package: "node:test", name: ["test"] }] },
+      ],
     },
   },
   {

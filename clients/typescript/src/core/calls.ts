@@ -88,66 +88,83 @@ export function uuid(): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-export class Calls {
-  readonly #client: Client<typeof PersonaService>;
+/** The calls of a client. What they throw is a PersonaError. */
+export abstract class Calls {
+  /** The generated client, with this one's deadlines, further attempts and token. Its errors are those of Connect. */
+  readonly stub: Client<typeof PersonaService>;
   readonly #namespace: string;
 
-  constructor(client: Client<typeof PersonaService>, namespace: string) {
-    this.#client = client;
+  protected constructor(stub: Client<typeof PersonaService>, namespace: string) {
+    this.stub = stub;
     this.#namespace = namespace;
   }
 
-  async fetch(name: string, { version, alias, signal }: FetchOptions): Promise<Fetched> {
-    if (version !== undefined && alias !== undefined)
+  /** Fetches a persona from the registry: a version by number, the one of an alias, or the newest. */
+  async fetch(name: string, { version, alias, signal }: FetchOptions = {}): Promise<Fetched> {
+    if (version !== undefined && alias !== undefined) {
       throw new UsageError("fetch: give a version or an alias, not both");
+    }
     const request = create(GetPersonaRequestSchema, { namespace: this.#namespace, name });
     if (version !== undefined) request.selector = { case: "version", value: BigInt(version) };
     if (alias !== undefined) request.selector = { case: "alias", value: alias };
-    const { persona, header } = await ask(this.#client.getPersona(request, call(signal)));
+    const { persona, header } = await ask(this.stub.getPersona(request, call(signal)));
     if (!persona || !header) throw failed({ code: "INTERNAL", message: "the registry answered without a persona" });
     return new Fetched(freeze(persona), header.revision);
   }
 
-  async *list({ filter = "", alias = "", view, signal }: ListOptions): AsyncGenerator<Persona, undefined> {
-    const selection = { namespace: this.#namespace, filter, alias, view: view ?? PersonaView.BASIC };
+  /** Lists the personas of the namespace, page by page, without their documents unless asked for. */
+  async *list({ filter = "", alias = "", view, signal }: ListOptions = {}): AsyncGenerator<Persona, undefined> {
+    const selection = { namespace: this.#namespace, filter, alias, view: view ?? PersonaView.BASIC, pageSize: 500 };
     let pageToken = "";
     do {
-      const page = await ask(this.#client.listPersonas({ ...selection, pageSize: 500, pageToken }, call(signal)));
+      const page = await ask(this.stub.listPersonas({ ...selection, pageToken }, call(signal)));
       yield* page.personas;
       pageToken = page.nextPageToken;
     } while (pageToken !== "");
   }
 
-  validate(document: string | Uint8Array, { signal, ...rest }: ValidateOptions): Promise<ValidatePersonaResponse> {
-    return ask(this.#client.validatePersona({ ...given(rest), content: bytes(document) }, call(signal)));
+  /** Judges a document without storing it. A bad one is no error: the answer says what is wrong where. */
+  validate(document: string | Uint8Array, { signal, ...rest }: ValidateOptions = {}): Promise<ValidatePersonaResponse> {
+    return ask(this.stub.validatePersona({ ...given(rest), content: bytes(document) }, call(signal)));
   }
 
-  put(document: string | Uint8Array, { signal, ...rest }: PutOptions): Promise<PutPersonaResponse> {
-    return ask(this.#client.putPersona({ ...this.#write(rest), content: bytes(document) }, call(signal)));
+  /** Creates a persona or gives it a new version. Happens once, whatever number of attempts it takes. */
+  put(document: string | Uint8Array, { signal, ...rest }: PutOptions = {}): Promise<PutPersonaResponse> {
+    return ask(this.stub.putPersona({ ...this.#write(rest), content: bytes(document) }, call(signal)));
   }
 
-  delete(name: string, { signal, ...rest }: DeleteOptions): Promise<DeletePersonaResponse> {
-    return ask(this.#client.deletePersona({ ...this.#write(rest), name }, call(signal)));
+  /** Deletes a persona and its aliases. */
+  delete(name: string, { signal, ...rest }: DeleteOptions = {}): Promise<DeletePersonaResponse> {
+    return ask(this.stub.deletePersona({ ...this.#write(rest), name }, call(signal)));
   }
 
+  /** Points an alias at a version. */
   setAlias(
     name: string,
     alias: string,
     version: bigint | number,
-    { signal, ...rest }: AliasOptions,
+    { signal, ...rest }: AliasOptions = {},
   ): Promise<SetPersonaAliasResponse> {
     const request = { ...this.#move(rest), name, alias, version: BigInt(version) };
-    return ask(this.#client.setPersonaAlias(request, call(signal)));
+    return ask(this.stub.setPersonaAlias(request, call(signal)));
   }
 
-  deleteAlias(name: string, alias: string, { signal, ...rest }: AliasOptions): Promise<DeletePersonaAliasResponse> {
-    const request = { ...this.#move(rest), name, alias };
-    return ask(this.#client.deletePersonaAlias(request, call(signal)));
+  /** Removes an alias. */
+  deleteAlias(
+    name: string,
+    alias: string,
+    { signal, ...rest }: AliasOptions = {},
+  ): Promise<DeletePersonaAliasResponse> {
+    return ask(this.stub.deletePersonaAlias({ ...this.#move(rest), name, alias }, call(signal)));
   }
 
-  batchWrite(operations: readonly Operation[], { signal, ...rest }: WriteOptions): Promise<BatchWritePersonasResponse> {
+  /** Does several writes at one revision: all of them, or none. */
+  batchWrite(
+    operations: readonly Operation[],
+    { signal, ...rest }: WriteOptions = {},
+  ): Promise<BatchWritePersonasResponse> {
     const request = { ...this.#write(rest), operations: [...operations] };
-    return ask(this.#client.batchWritePersonas(request, call(signal)));
+    return ask(this.stub.batchWritePersonas(request, call(signal)));
   }
 
   #move({ expectedVersion, ...rest }: AliasOptions) {
@@ -157,8 +174,7 @@ export class Calls {
 
   /** What all writes have. The id is made here, once, and so is the same in all attempts. */
   #write<T extends WriteOptions>(options: T): Given<T> & { namespace: string; requestId: string } {
-    const requestId = options.requestId ?? uuid();
-    return { ...given(options), namespace: this.#namespace, requestId };
+    return { ...given(options), namespace: this.#namespace, requestId: options.requestId ?? uuid() };
   }
 }
 

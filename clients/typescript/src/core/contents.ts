@@ -46,7 +46,7 @@ export class Contents {
 
   /** Takes in all changes of one revision. */
   apply(revision: bigint, changes: readonly PersonaChange[]): Difference[] {
-    if (this.#shared) {
+    if (this.#shared && changes.length > 0) {
       this.#personas = new Map(this.#personas);
       this.#shared = false;
     }

@@ -63,7 +63,6 @@ export class Copy {
     const old = this.contents;
     const swept = this.#off.has("sweep") ? [...(old?.share().values() ?? []), ...personas] : personas;
     this.contents = new Contents(swept, revision, storeId);
-    this.live();
     this.#subscribers.tell(this.contents.since(old));
   }
 

@@ -142,6 +142,7 @@ export class UsageError extends TypeError {
   override readonly name = "UsageError";
 }
 
+/** The groups; the rest is Internal. */
 const CLASSES: Partial<Record<StatusCode, new (failure: Failure) => PersonaError>> = {
   INVALID_ARGUMENT: InvalidArgumentError,
   NOT_FOUND: NotFoundError,
@@ -157,33 +158,18 @@ const CLASSES: Partial<Record<StatusCode, new (failure: Failure) => PersonaError
   CANCELLED: UnavailableError,
 };
 
-const CODES: Record<Code, StatusCode> = {
-  [Code.Canceled]: "CANCELLED",
-  [Code.Unknown]: "UNKNOWN",
-  [Code.InvalidArgument]: "INVALID_ARGUMENT",
-  [Code.DeadlineExceeded]: "DEADLINE_EXCEEDED",
-  [Code.NotFound]: "NOT_FOUND",
-  [Code.AlreadyExists]: "ALREADY_EXISTS",
-  [Code.PermissionDenied]: "PERMISSION_DENIED",
-  [Code.ResourceExhausted]: "RESOURCE_EXHAUSTED",
-  [Code.FailedPrecondition]: "FAILED_PRECONDITION",
-  [Code.Aborted]: "ABORTED",
-  [Code.OutOfRange]: "OUT_OF_RANGE",
-  [Code.Unimplemented]: "UNIMPLEMENTED",
-  [Code.Internal]: "INTERNAL",
-  [Code.Unavailable]: "UNAVAILABLE",
-  [Code.DataLoss]: "DATA_LOSS",
-  [Code.Unauthenticated]: "UNAUTHENTICATED",
-};
+/** A code of Connect as gRPC spells it. */
+function statusCode(code: Code): StatusCode {
+  if (code === Code.Canceled) return "CANCELLED";
+  return Code[code].replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase() as StatusCode;
+}
 
 /** The code of a failed call, where one that broke on its way counts as not answered. */
 export function codeOf(error: ConnectError): Code {
   // A registry's own status stands in a trailer. Without one the connection broke, and what the transport makes of that
-  // says nothing of a decision. A caller who gave up is another matter: then the cause is the signal's reason.
-  if (error.metadata.has("grpc-status")) return error.code;
-  if (error.code === Code.Canceled) return error.cause === undefined ? Code.Unavailable : Code.Canceled;
+  // says nothing of a decision.
   const broke: readonly Code[] = [Code.Unknown, Code.Internal, Code.Aborted];
-  return broke.includes(error.code) ? Code.Unavailable : error.code;
+  return !error.metadata.has("grpc-status") && broke.includes(error.code) ? Code.Unavailable : error.code;
 }
 
 /** What lies at the bottom of an error: `connect ECONNREFUSED 127.0.0.1:1`, not `fetch failed`. */
@@ -196,7 +182,7 @@ function innermost(error: Error): string {
 export function toPersonaError(thrown: unknown): PersonaError {
   if (thrown instanceof PersonaError) return thrown;
   const error = ConnectError.from(thrown);
-  const code = CODES[codeOf(error)];
+  const code = statusCode(codeOf(error));
   const [info] = error.findDetails(ErrorInfoSchema).filter((one) => one.domain === DOMAIN);
   const [bad] = error.findDetails(BadRequestSchema);
   const [retry] = error.findDetails(RetryInfoSchema);

@@ -1,30 +1,11 @@
 // The client: what a service needs of personas, in memory, kept current by one stream.
-import { createClient, type Client, type Transport } from "@connectrpc/connect";
-import type { Persona } from "../gen/persona/registry/v1/persona_pb.js";
-import {
-  PersonaService,
-  type BatchWritePersonasResponse,
-  type DeletePersonaAliasResponse,
-  type DeletePersonaResponse,
-  type PutPersonaResponse,
-  type SetPersonaAliasResponse,
-  type ValidatePersonaResponse,
-} from "../gen/persona/registry/v1/persona_service_pb.js";
-import {
-  type AliasOptions,
-  Calls,
-  type DeleteOptions,
-  type FetchOptions,
-  type ListOptions,
-  type Operation,
-  type PutOptions,
-  type ValidateOptions,
-  type WriteOptions,
-} from "./calls.js";
+import { createClient, type Transport } from "@connectrpc/connect";
+import { PersonaService } from "../gen/persona/registry/v1/persona_service_pb.js";
+import { Calls } from "./calls.js";
 import { type Change, Subscribers } from "./changes.js";
 import { Copy, type Disk } from "./copy.js";
 import { failed, type PersonaError } from "./errors.js";
-import { type Fetched, type Held, look, Pin, type Source, type View } from "./held.js";
+import { type Held, look, Pin, type Source, type View } from "./held.js";
 import { duration, type Settings } from "./options.js";
 import { Saver } from "./saver.js";
 import { Stream } from "./stream.js";
@@ -68,16 +49,13 @@ export interface Parts {
 }
 
 /** What clients on all platforms have. */
-export abstract class BasePersonas {
-  /** The generated client, with this one's deadlines, further attempts and token. Its errors are those of Connect. */
-  readonly stub: Client<typeof PersonaService>;
+export abstract class BasePersonas extends Calls {
   readonly #settings: Settings;
   readonly #parts: Parts;
-  readonly #closing = new AbortController();
+  readonly #closing: AbortController;
   readonly #subscribers = new Subscribers();
   readonly #copy: Copy;
   readonly #stream: Stream;
-  readonly #calls: Calls;
   readonly #saver: Saver | undefined;
   /** Those who wait for something to happen to the stream. */
   readonly #waiting = new Set<() => void>();
@@ -90,10 +68,11 @@ export abstract class BasePersonas {
 
   /** For the platforms' classes only. */
   protected constructor(settings: Settings, parts: Parts) {
+    const closing = new AbortController();
+    super(createClient(PersonaService, steady(parts.transport, settings, closing.signal)), settings.namespace);
     this.#settings = settings;
     this.#parts = parts;
-    this.stub = createClient(PersonaService, steady(parts.transport, settings, this.#closing.signal));
-    this.#calls = new Calls(this.stub, settings.namespace);
+    this.#closing = closing;
     this.#copy = new Copy(this.#subscribers, settings.off);
     this.#saver = parts.disk && new Saver(parts.disk, () => this.#copy.save());
     const watcher = {
@@ -202,51 +181,6 @@ export abstract class BasePersonas {
     this.#parts.dropConnection();
     this.#notify();
     await isSaved;
-  }
-
-  /** Fetches a persona from the registry: a version by number, the one of an alias, or the newest. */
-  fetch(name: string, options: FetchOptions = {}): Promise<Fetched> {
-    return this.#calls.fetch(name, options);
-  }
-
-  /** Lists the personas of the namespace, page by page, without their documents unless asked for. */
-  list(options: ListOptions = {}): AsyncGenerator<Persona, undefined> {
-    return this.#calls.list(options);
-  }
-
-  /** Judges a document without storing it. A bad one is no error: the answer says what is wrong where. */
-  validate(document: string | Uint8Array, options: ValidateOptions = {}): Promise<ValidatePersonaResponse> {
-    return this.#calls.validate(document, options);
-  }
-
-  /** Creates a persona or gives it a new version. Happens once, whatever number of attempts it takes. */
-  put(document: string | Uint8Array, options: PutOptions = {}): Promise<PutPersonaResponse> {
-    return this.#calls.put(document, options);
-  }
-
-  /** Deletes a persona and its aliases. */
-  delete(name: string, options: DeleteOptions = {}): Promise<DeletePersonaResponse> {
-    return this.#calls.delete(name, options);
-  }
-
-  /** Points an alias at a version. */
-  setAlias(
-    name: string,
-    alias: string,
-    version: bigint | number,
-    options: AliasOptions = {},
-  ): Promise<SetPersonaAliasResponse> {
-    return this.#calls.setAlias(name, alias, version, options);
-  }
-
-  /** Removes an alias. */
-  deleteAlias(name: string, alias: string, options: AliasOptions = {}): Promise<DeletePersonaAliasResponse> {
-    return this.#calls.deleteAlias(name, alias, options);
-  }
-
-  /** Does several writes at one revision: all of them, or none. */
-  batchWrite(operations: readonly Operation[], options: WriteOptions = {}): Promise<BatchWritePersonasResponse> {
-    return this.#calls.batchWrite(operations, options);
   }
 
   #start(): void {

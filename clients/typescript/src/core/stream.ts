@@ -2,20 +2,18 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
 import type { Client } from "@connectrpc/connect";
-import { type Persona, PersonaView } from "../gen/persona/registry/v1/persona_pb.js";
+import { PersonaView } from "../gen/persona/registry/v1/persona_pb.js";
 import {
-  type PersonaChange,
   type PersonaService,
   WatchMode,
   type WatchPersonasRequest,
   WatchPersonasRequestSchema,
-  type WatchPersonasResponse,
-  type WatchPersonasResponse_Opened,
 } from "../gen/persona/registry/v1/persona_service_pb.js";
 import { backoff } from "./backoff.js";
 import type { Copy } from "./copy.js";
 import { clampDelay, failed, type PersonaError, toPersonaError } from "./errors.js";
 import type { Settings } from "./options.js";
+import { Reading } from "./reading.js";
 import { pause, Watchdog } from "./wait.js";
 
 /** Silent for so many progress intervals, a stream is dead. */
@@ -27,19 +25,6 @@ const TOKEN_IS_VOID: readonly string[] = [
   "REVISION_IN_FUTURE",
   "RESUME_TOKEN_INVALID",
 ];
-
-/** One stream while it stands: where it began, and what it has not handed over yet. */
-interface Reading {
-  readonly resumed: boolean;
-  opened?: WatchPersonasResponse_Opened;
-  /** The snapshot so far. */
-  readonly snapshot: Persona[];
-  /** Fragments of one revision so far. */
-  group: PersonaChange[];
-  caughtUp: boolean;
-  /** What Closing asks to wait, in milliseconds. */
-  delay: number;
-}
 
 /** Who is told how the stream is. */
 export interface Watcher {
@@ -81,13 +66,7 @@ export class Stream {
     const isClosed = (): boolean => closing.aborted;
     let attempts = 0;
     while (!isClosed()) {
-      const reading: Reading = {
-        resumed: this.#copy.token !== "",
-        snapshot: [],
-        group: [],
-        caughtUp: false,
-        delay: 0,
-      };
+      const reading = new Reading(this.#copy);
       const error = await this.#read(reading, closing);
       if (isClosed()) return;
       this.error = error;
@@ -120,7 +99,9 @@ export class Stream {
       for await (const message of this.#client.watchPersonas(this.#request(), { signal: stop.signal })) {
         // What was read before the abort may still come.
         if (stop.signal.aborted) break;
-        this.#take(reading, message);
+        if (reading.take(message)) this.#changed();
+        if (message.event.case === "opened") this.streams += 1;
+        if (message.event.case === "synced") this.snapshots += 1;
         const interval = reading.opened?.progressInterval;
         if (interval) silence = durationMs(interval) * SILENT_INTERVALS;
         watchdog.feed(silence);
@@ -152,57 +133,8 @@ export class Stream {
     });
   }
 
-  #take(reading: Reading, message: WatchPersonasResponse): void {
-    const { event } = message;
-    // Before Synced nothing is held of this stream, and there is no place to go on from.
-    const isPlaced = (): boolean => reading.resumed || reading.caughtUp;
-    switch (event.case) {
-      case "opened":
-        reading.opened = event.value;
-        this.streams += 1;
-        if (reading.resumed) this.#reached(reading, this.#copy.contents?.revision ?? 0n);
-        break;
-      case "snapshot":
-        reading.snapshot.push(...event.value.personas);
-        break;
-      case "synced":
-        this.snapshots += 1;
-        this.#copy.swap(reading.snapshot.splice(0), event.value.revision, reading.opened?.header?.storeId ?? "");
-        this.#caughtUp(reading);
-        break;
-      case "changes":
-        if (!isPlaced()) break;
-        reading.group.push(...event.value.changes);
-        if (event.value.fragment) return;
-        this.#copy.apply(event.value.revision, reading.group);
-        reading.group = [];
-        this.#reached(reading, event.value.revision);
-        if (reading.caughtUp) this.#watcher.changed();
-        break;
-      case "progress":
-        if (!isPlaced()) break;
-        if (this.#copy.contents) this.#copy.contents.revision = event.value.revision;
-        this.#reached(reading, event.value.revision);
-        break;
-      case "closing":
-        if (event.value.retryDelay) reading.delay = durationMs(event.value.retryDelay);
-        break;
-    }
-    if (reading.caughtUp) this.#copy.live();
-    if (isPlaced()) this.#copy.keep(message.resumeToken);
-  }
-
-  /** A stream that resumed has caught up once it is where the registry was when it was opened. */
-  #reached(reading: Reading, revision: bigint): void {
-    const goal = reading.opened?.header?.revision;
-    if (goal !== undefined && revision >= goal && reading.resumed) this.#caughtUp(reading);
-  }
-
-  #caughtUp(reading: Reading): void {
-    if (reading.caughtUp) return;
-    reading.caughtUp = true;
+  #changed(): void {
     this.error = undefined;
-    this.#copy.live();
     this.#watcher.changed();
   }
 

@@ -51,8 +51,10 @@ export function steady(inner: Transport, settings: Settings, closing: AbortSigna
             const deadline = timeoutMs ?? settings.callTimeout;
             return await inner.unary(method, call.signal, deadline, header, input, contextValues);
           } catch (thrown) {
+            if (call.signal.aborted || attempt >= settings.retries) throw thrown;
             const code = codeOf(ConnectError.from(thrown));
-            if (call.signal.aborted || attempt >= settings.retries || !mayRepeat(code)) throw thrown;
+            // Nobody here gave up: the connection was closed under the call.
+            if (!mayRepeat(code === Code.Canceled ? Code.Unavailable : code)) throw thrown;
           }
           const wait = Math.min(FIRST_WAIT_MS * 2 ** attempt, LONGEST_WAIT_MS);
           await pause(wait * (1 + JITTER * (2 * Math.random() - 1)), call.signal);

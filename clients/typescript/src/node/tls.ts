@@ -1,4 +1,5 @@
 // Secure connections: files are looked at when the client is made, and read anew for each connection.
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import type { SecureClientSessionOptions } from "node:http2";
@@ -53,6 +54,8 @@ export function tlsOptions(options: TlsOptions, isSecure: boolean): SecureClient
 
 function checked(files: SecureContextOptions): SecureContextOptions {
   try {
+    // An authority that is none would be passed over in silence.
+    if (files.ca !== undefined) new X509Certificate(files.ca as Buffer);
     createSecureContext(files);
   } catch (thrown) {
     const why = thrown instanceof Error ? thrown.message : String(thrown);
