@@ -175,7 +175,8 @@ export function codeOf(error: ConnectError): Code {
 /** What lies at the bottom of an error: `connect ECONNREFUSED 127.0.0.1:1`, not `fetch failed`. */
 function innermost(error: Error): string {
   const inner: unknown = error instanceof AggregateError ? error.errors[0] : error.cause;
-  return inner instanceof Error && inner !== error ? innermost(inner) : error.message;
+  if (inner instanceof Error && inner !== error) return innermost(inner);
+  return error instanceof ConnectError ? error.rawMessage : error.message;
 }
 
 /** Makes whatever a call threw an error of this package. */
@@ -186,10 +187,10 @@ export function toPersonaError(thrown: unknown): PersonaError {
   const [info] = error.findDetails(ErrorInfoSchema).filter((one) => one.domain === DOMAIN);
   const [bad] = error.findDetails(BadRequestSchema);
   const [retry] = error.findDetails(RetryInfoSchema);
-  const answered = error.metadata.has("grpc-status");
+  const isBroken = code === "UNAVAILABLE" && !error.metadata.has("grpc-status");
   return failed({
     code,
-    message: answered ? error.rawMessage : innermost(error.cause instanceof Error ? error.cause : error),
+    message: isBroken ? innermost(error) : error.rawMessage,
     reason: info?.reason ?? "",
     metadata: { ...info?.metadata },
     callId: error.metadata.get(CALL_ID_HEADER) ?? "",
