@@ -8,7 +8,7 @@ export default defineConfig(
   {
     files: ["**/*.ts"],
     extends: [ts.configs.strictTypeChecked, ts.configs.stylisticTypeChecked],
-    languageOptions: { parserOptions: { project: ["tsconfig.json", "tsconfig.test.json"] } },
+    languageOptions: { parserOptions: { project: ["tsconfig.json", "tsconfig.test.json", "tsconfig.web.json"] } },
     rules: {
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
       "@typescript-eslint/no-floating-promises": [

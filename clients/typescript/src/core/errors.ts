@@ -76,7 +76,6 @@ export abstract class PersonaError extends Error {
 
   constructor(failure: Failure) {
     super(failure.message, failure.cause === undefined ? undefined : { cause: failure.cause });
-    this.name = new.target.name;
     this.code = failure.code;
     this.reason = failure.reason ?? "";
     this.metadata = failure.metadata ?? {};
@@ -88,6 +87,7 @@ export abstract class PersonaError extends Error {
 /** The request must be mended. */
 export class InvalidArgumentError extends PersonaError {
   readonly kind = "InvalidArgument";
+  override readonly name = "InvalidArgumentError";
   /** What is wrong with which field. */
   readonly violations: readonly Violation[];
 
@@ -100,41 +100,49 @@ export class InvalidArgumentError extends PersonaError {
 /** There is no such persona, version, alias or section. */
 export class NotFoundError extends PersonaError {
   readonly kind = "NotFound";
+  override readonly name = "NotFoundError";
 }
 
 /** It exists already, has changed meanwhile, or is not in a state for it. */
 export class ConflictError extends PersonaError {
   readonly kind = "Conflict";
+  override readonly name = "ConflictError";
 }
 
 /** The revision is not one that can be read. */
 export class OutOfRangeError extends PersonaError {
   readonly kind = "OutOfRange";
+  override readonly name = "OutOfRangeError";
 }
 
 /** The registry does not know who calls. */
 export class UnauthenticatedError extends PersonaError {
   readonly kind = "Unauthenticated";
+  override readonly name = "UnauthenticatedError";
 }
 
 /** The caller may not do that. */
 export class PermissionDeniedError extends PersonaError {
   readonly kind = "PermissionDenied";
+  override readonly name = "PermissionDeniedError";
 }
 
 /** Too much was asked for at once, or the registry is full: wait for `retryDelay`. */
 export class ResourceExhaustedError extends PersonaError {
   readonly kind = "ResourceExhausted";
+  override readonly name = "ResourceExhaustedError";
 }
 
 /** Nobody answered, or not in time. Of a write that is not in the registry's hands nobody knows what became of it. */
 export class UnavailableError extends PersonaError {
   readonly kind = "Unavailable";
+  override readonly name = "UnavailableError";
 }
 
 /** A fault of the registry, or of this client. */
 export class InternalError extends PersonaError {
   readonly kind = "Internal";
+  override readonly name = "InternalError";
 }
 
 /** An option or argument is wrong; nothing was called. */
