@@ -53,8 +53,17 @@ impl Lines {
 
 impl Program {
     pub fn start(arguments: &[String], folder: &Path) -> Result<Self, Failure> {
+        Self::logging(arguments, folder, Some("warn"))
+    }
+
+    /// With this for `RUST_LOG`; none: what is logged by default.
+    pub fn logging(arguments: &[String], folder: &Path, log: Option<&str>) -> Result<Self, Failure> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
-        command.args(arguments).current_dir(folder).env("RUST_LOG", "warn").stdin(Stdio::null());
+        command.args(arguments).current_dir(folder).stdin(Stdio::null());
+        match log {
+            Some(log) => command.env("RUST_LOG", log),
+            None => command.env_remove("RUST_LOG"),
+        };
         for variable in ["PERSONA_CONFIG", "PERSONA_SERVER", "PERSONA_NAMESPACE"] {
             command.env_remove(variable);
         }
@@ -94,13 +103,22 @@ impl Drop for Program {
 
 /// A server on a free port, its address, and the seconds until its first line.
 pub fn serve(folder: &Path, more: &[String]) -> Result<(Program, String, f64), Failure> {
+    serve_logging(folder, more, Some("warn"))
+}
+
+/// The same with this for `RUST_LOG`.
+pub fn serve_logging(
+    folder: &Path,
+    more: &[String],
+    log: Option<&str>,
+) -> Result<(Program, String, f64), Failure> {
     let mut arguments: Vec<String> =
         ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data", "--log-format", "pretty"]
             .map(ToOwned::to_owned)
             .into();
     arguments.extend_from_slice(more);
     let begun = Instant::now();
-    let server = Program::start(&arguments, folder)?;
+    let server = Program::logging(&arguments, folder, log)?;
     let Ok((came, line)) = server.out.next() else {
         let told: Vec<_> = server.err.0.try_iter().map(|(_, line)| line).collect();
         return Err(format!("the server did not start: {}", told.join("\n")).into());

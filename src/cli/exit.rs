@@ -106,8 +106,14 @@ pub(super) fn code(result: &Result<Outcome, Failure>) -> u8 {
             | Code::Unknown
             | Code::Cancelled => 2,
         },
+        Err(Failure::Client { error: ClientError::Missing { .. }, .. }) => 1,
         Err(Failure::Client {
-            error: ClientError::Unreachable { .. } | ClientError::Insecure { .. } | ClientError::Incomplete(_),
+            error:
+                ClientError::Unreachable { .. }
+                | ClientError::Insecure { .. }
+                | ClientError::Incomplete(_)
+                | ClientError::Silent(_)
+                | ClientError::Pending(_),
             ..
         }) => 2,
         Err(Failure::Usage(_) | Failure::Config(_) | Failure::Io { .. } | Failure::Server(_)) => 2,

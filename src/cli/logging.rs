@@ -18,7 +18,13 @@ pub(super) fn start(format: Option<LogFormat>, colours: bool) -> bool {
     let terminal = io::stderr().is_terminal();
     let json = format.map_or(!terminal, |format| format == LogFormat::Json);
     let default = if terminal && format.is_none() { BESIDE_THE_SCREEN } else { DEFAULT };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    // `h2` warns of what a peer does wrong, once a frame: no peer may have the log written at its will. Who wants to read it
+    // names it.
+    let is_named = std::env::var(EnvFilter::DEFAULT_ENV).is_ok_and(|said| said.contains("h2="));
+    if let Some(quiet) = "h2=error".parse().ok().filter(|_| !is_named) {
+        filter = filter.add_directive(quiet);
+    }
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = if json {
         subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()

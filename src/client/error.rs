@@ -39,6 +39,22 @@ pub enum ClientError {
     /// The answer lacks what the contract promises.
     #[error("the registry answered without {0}; it may be of another version than this client")]
     Incomplete(&'static str),
+    /// What is held has no such persona.
+    #[error("there is no persona {name:?} in {namespace:?} at revision {revision}")]
+    Missing {
+        /// The namespace that is followed.
+        namespace: String,
+        /// The name asked for.
+        name: String,
+        /// The revision that is held.
+        revision: i64,
+    },
+    /// A stream said nothing for three of its progress intervals.
+    #[error("the registry said nothing for {} s", .0.as_secs_f64())]
+    Silent(Duration),
+    /// Nothing was received yet, and no error either.
+    #[error("nothing was received from {0} yet")]
+    Pending(String),
 }
 
 /// A status that is not OK, with its details.
@@ -76,7 +92,12 @@ impl ClientError {
     pub fn reason(&self) -> Option<ErrorReason> {
         match self {
             Self::Refused(refusal) => refusal.reason,
-            Self::Unreachable { .. } | Self::Insecure { .. } | Self::Incomplete(_) => None,
+            Self::Missing { .. } => Some(ErrorReason::PersonaNotFound),
+            Self::Unreachable { .. }
+            | Self::Insecure { .. }
+            | Self::Incomplete(_)
+            | Self::Silent(_)
+            | Self::Pending(_) => None,
         }
     }
 
@@ -84,9 +105,9 @@ impl ClientError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } => true,
+            Self::Unreachable { .. } | Self::Silent(_) | Self::Pending(_) => true,
             Self::Refused(refusal) => refusal.is_transient(),
-            Self::Insecure { .. } | Self::Incomplete(_) => false,
+            Self::Insecure { .. } | Self::Incomplete(_) | Self::Missing { .. } => false,
         }
     }
 
@@ -101,8 +122,13 @@ impl ClientError {
     #[must_use]
     pub fn is_undecided(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Insecure { .. } | Self::Incomplete(_) => true,
+            Self::Unreachable { .. }
+            | Self::Insecure { .. }
+            | Self::Incomplete(_)
+            | Self::Silent(_)
+            | Self::Pending(_) => true,
             Self::Refused(refusal) => refusal.is_undecided(),
+            Self::Missing { .. } => false,
         }
     }
 
@@ -111,7 +137,7 @@ impl ClientError {
     pub fn retry_delay(&self) -> Option<Duration> {
         match self {
             Self::Refused(refusal) => refusal.retry_delay,
-            Self::Unreachable { .. } | Self::Insecure { .. } | Self::Incomplete(_) => None,
+            _ => None,
         }
     }
 }

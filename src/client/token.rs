@@ -1,5 +1,6 @@
 //! The token that calls are made with.
 
+use std::error::Error;
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
@@ -10,13 +11,18 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
+/// A function that gives the token of now.
+pub type AskToken = dyn Fn() -> Result<String, Box<dyn Error + Send + Sync>> + Send + Sync;
+
 /// Where a token comes from.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Token {
     /// It is this.
     Text(String),
     /// It is what a file has, blanks around it left out; read again when the file changes.
     File(PathBuf),
+    /// It is what a function says, which is asked for each call and each stream.
+    Asked(Arc<AskToken>),
 }
 
 impl fmt::Debug for Token {
@@ -24,6 +30,7 @@ impl fmt::Debug for Token {
         match self {
             Self::Text(_) => out.write_str("Text(…)"),
             Self::File(path) => out.debug_tuple("File").field(path).finish(),
+            Self::Asked(_) => out.write_str("Asked(…)"),
         }
     }
 }
@@ -54,6 +61,9 @@ pub enum TokenProblem {
     /// The file cannot be read.
     #[error("the token file {0} cannot be read: {1}")]
     Unreadable(PathBuf, String),
+    /// Who is asked for it has none.
+    #[error("there is no token: {0}")]
+    NotGiven(String),
     /// It holds something else.
     #[error("this is no token: it is empty, or has blanks or other characters that a header cannot carry")]
     NoToken,
@@ -72,13 +82,17 @@ impl Bearer {
     /// There is no token where there should be one.
     pub fn value(&self) -> Result<Option<MetadataValue<Ascii>>, TokenProblem> {
         let Some(token) = &self.token else { return Ok(None) };
+        if let Token::Asked(ask) = token {
+            let told = ask().map_err(|error| TokenProblem::NotGiven(error.to_string()))?;
+            return header(&told).map(Some);
+        }
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let path = match token {
             Token::Text(text) if read.value.is_none() => {
                 read.value = Some(header(text)?);
                 return Ok(read.value.clone());
             }
-            Token::Text(_) => return Ok(read.value.clone()),
+            Token::Text(_) | Token::Asked(_) => return Ok(read.value.clone()),
             Token::File(path) => path,
         };
         let unreadable = |error: std::io::Error| TokenProblem::Unreadable(path.clone(), error.to_string());
@@ -92,7 +106,7 @@ impl Bearer {
 
     /// Whether another token may come where the one that was sent is not believed any more.
     pub(super) fn may_change(&self) -> bool {
-        matches!(self.token, Some(Token::File(_)))
+        matches!(self.token, Some(Token::File(_) | Token::Asked(_)))
     }
 }
 
@@ -139,6 +153,16 @@ mod tests {
             !format!("{text:?} {bearer:?}").contains("secret") && !format!("{bearer:?}").contains("second")
         );
         assert_eq!(Bearer::new(Some(Token::Text("a b".to_owned()))).value(), Err(TokenProblem::NoToken));
+        let turns = std::sync::atomic::AtomicUsize::new(0);
+        let asked = Bearer::new(Some(Token::Asked(Arc::new(move || {
+            match turns.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+                0 => Err("not yet".into()),
+                turn => Ok(format!("turn-{turn}")),
+            }
+        }))));
+        assert_eq!(asked.value(), Err(TokenProblem::NotGiven("not yet".to_owned())));
+        assert_eq!(asked.value().unwrap().unwrap(), "Bearer turn-1");
+        assert_eq!(asked.value().unwrap().unwrap(), "Bearer turn-2");
         assert_eq!(Bearer::default().value(), Ok(None));
     }
 }

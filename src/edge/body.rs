@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::gate::Gate;
 use super::share::Place;
 use super::stall::{self, Guard};
-use super::{Explain, Failure};
+use super::{Explain, Failure, lines};
 use crate::auth::Session;
 
 /// A body that ends in order whatever its code or its reader does.
@@ -31,6 +31,9 @@ pub struct GuardedBody<B> {
     state: State,
     frames: u32,
 }
+
+/// The codes UNKNOWN, INTERNAL and DATA_LOSS: whoever calls did nothing wrong.
+const FAULTS: [&str; 3] = ["2", "13", "15"];
 
 /// Frames of data that only a stream has.
 const STREAM_FRAMES: u32 = 2;
@@ -85,7 +88,12 @@ impl<B: Body> GuardedBody<B> {
         started: Instant,
     ) -> Self {
         let state = headers.get("grpc-status").map_or(State::Streaming, ended);
-        Self { inner, watchdog, end: None, explain, span, started, guard: stall::current(), state, frames: 0 }
+        let guard = stall::current();
+        // A reader that gives no room from the beginning never has the body asked for anything.
+        if let (Some(guard), State::Streaming) = (&guard, &state) {
+            guard.arm();
+        }
+        Self { inner, watchdog, end: None, explain, span, started, guard, state, frames: 0 }
     }
 }
 
@@ -95,7 +103,9 @@ fn ended(status: &HeaderValue) -> State {
 
 impl<B> GuardedBody<B> {
     fn fail<E>(&mut self, failure: &Failure) -> Poll<Option<Result<Frame<Bytes>, E>>> {
-        self.span.in_scope(|| tracing::warn!(?failure, "the stream ended at the edge"));
+        if failure.lines().pass() {
+            self.span.in_scope(|| tracing::warn!(?failure, "the stream ended at the edge"));
+        }
         let mut trailers = (self.explain)(failure);
         // That one belongs to a response's head, which has gone out.
         trailers.remove(http::header::CONTENT_TYPE);
@@ -177,7 +187,12 @@ impl<B> Drop for GuardedBody<B> {
         self.span.in_scope(|| match status {
             // What went well is of interest to whoever debugs; a line a call would cost more than the call.
             "0" | "cut" => tracing::debug!(grpc_status = status, micros, "done"),
-            _ => tracing::info!(grpc_status = status, micros, "done"),
+            _ => {
+                let lines = if FAULTS.contains(&status) { &lines::FAULTS } else { &lines::REFUSED };
+                if lines.pass() {
+                    tracing::info!(grpc_status = status, micros, "done");
+                }
+            }
         });
     }
 }

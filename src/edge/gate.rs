@@ -111,6 +111,7 @@ impl Gate {
 
     /// Looks at a token that was not seen before.
     pub(super) async fn verify(&self, call: &Call<'_>, bearer: &str) -> Result<Entered, Failure> {
+        let _looked_at = self.shares.look().inspect_err(|failure| self.turn(call, None, failure))?;
         let verified = match &self.auth {
             Some(auth) => auth.verify(bearer).await,
             None => Err(Refusal::Missing),

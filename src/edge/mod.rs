@@ -5,6 +5,7 @@ mod body;
 pub mod cors;
 mod deadline;
 mod gate;
+pub mod lines;
 mod peer;
 mod request_id;
 mod share;
@@ -26,6 +27,7 @@ pub use self::body::GuardedBody;
 use self::body::Watchdog;
 use self::gate::{Call, Entered, Entry};
 pub use self::gate::{Gate, Tell, Turned};
+use self::lines::Lines;
 pub use self::peer::{Peer, PeerCertificate, UnreadableCertificate, WithPeer};
 pub use self::share::{Kind, Limits};
 use crate::auth::Refusal;
@@ -53,6 +55,16 @@ pub enum Failure {
     },
     /// All callers together ask for more than is served.
     Overloaded,
+}
+
+impl Failure {
+    /// Which lines of the log it belongs to.
+    fn lines(&self) -> &'static Lines {
+        match self {
+            Self::Panicked => &lines::FAULTS,
+            _ => &lines::REFUSED,
+        }
+    }
 }
 
 /// Turns a failure into what a response ends with: headers of a response without a body, or trailers.
@@ -118,7 +130,9 @@ where
             let response = match answer {
                 Ok(answer) => answer?,
                 Err(failure) => {
-                    tracing::warn!(?failure, "the call ended at the edge");
+                    if failure.lines().pass() {
+                        tracing::warn!(?failure, "the call ended at the edge");
+                    }
                     alone(explain(&failure))
                 }
             };

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use super::Failure;
 use crate::domain::Principal;
 
@@ -22,11 +24,13 @@ pub struct Limits {
     pub streams: usize,
     /// Calls of all together in flight, streams apart. Default 8192.
     pub all_calls: usize,
+    /// Calls whose token is still being looked at: others are let in beside them. Default 1024.
+    pub unverified: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { calls_per_second: 0, concurrent_calls: 1024, streams: 2000, all_calls: 8192 }
+        Self { calls_per_second: 0, concurrent_calls: 1024, streams: 2000, all_calls: 8192, unverified: 1024 }
     }
 }
 
@@ -73,6 +77,7 @@ pub(super) struct Shares {
     rate: Option<DefaultKeyedRateLimiter<Principal>>,
     held: Mutex<HashMap<Principal, Held>>,
     all: AtomicUsize,
+    unverified: Option<Semaphore>,
     seen: AtomicUsize,
 }
 
@@ -91,14 +96,22 @@ impl Held {
 
 impl Shares {
     pub(super) fn new(limits: Limits) -> Self {
+        let unverified = (limits.unverified > 0).then(|| Semaphore::new(limits.unverified));
         let quota = NonZeroU32::new(limits.calls_per_second).map(Quota::per_second);
         Self {
             rate: quota.map(RateLimiter::keyed),
             limits,
             held: Mutex::default(),
             all: AtomicUsize::new(0),
+            unverified,
             seen: AtomicUsize::new(0),
         }
+    }
+
+    /// A place among the calls whose token is being looked at; none where they have no limit.
+    pub(super) fn look(&self) -> Result<Option<SemaphorePermit<'_>>, Failure> {
+        let Some(places) = &self.unverified else { return Ok(None) };
+        places.try_acquire().map(Some).map_err(|_| Failure::Overloaded)
     }
 
     /// A place for a call; given back when it is dropped. `principal`: who has a share of their own.
@@ -207,5 +220,15 @@ mod tests {
         let taken = (0..10).filter(|_| shares.take(Some(&a), false).is_ok()).count();
         assert!((3..10).contains(&taken), "{taken}");
         assert!(shares.take(Some(&b), false).is_ok());
+    }
+
+    #[test]
+    fn tokens_that_are_looked_at_have_a_bound_of_their_own() {
+        let shares = shares(Limits { unverified: 1, ..Limits::default() });
+        let looked_at = shares.look().unwrap();
+        assert_eq!(shares.look().unwrap_err(), Failure::Overloaded);
+        assert!(shares.take(None, false).is_ok(), "who is known is let in");
+        drop(looked_at);
+        assert!(shares.look().is_ok());
     }
 }

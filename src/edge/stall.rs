@@ -14,7 +14,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// When a stream's body last handed over data that it has not been asked to follow up.
+use super::lines;
+
+/// When a stream's body came to be, or last handed over data, and has not been asked for more since.
 #[derive(Debug, Clone, Default)]
 pub struct Guard(Arc<Mutex<Option<Instant>>>);
 
@@ -86,7 +88,9 @@ impl<F: Future> Future for Guarded<F> {
             timer.as_mut().reset(end);
         }
         if timer.as_mut().poll(context).is_ready() {
-            tracing::warn!(limit = ?this.limit, "a stream was reset: its reader stopped reading");
+            if lines::UNREAD.pass() {
+                tracing::warn!(limit = ?this.limit, "a stream was reset: its reader stopped reading");
+            }
             return Poll::Ready(());
         }
         Poll::Pending
@@ -117,7 +121,9 @@ impl<S> Connection<S> {
         let limit = self.limit;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         if timer.as_mut().poll(context).is_ready() {
-            tracing::warn!(?limit, "a connection was ended: its reader stopped reading");
+            if lines::UNREAD.pass() {
+                tracing::warn!(?limit, "a connection was ended: its reader stopped reading");
+            }
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Poll::Pending

@@ -21,6 +21,7 @@ use tower_http::cors::CorsLayer;
 use tower_http::timeout::TimeoutBody;
 
 use crate::edge::cors::Origins;
+use crate::edge::lines;
 
 const GRPC: &str = "application/grpc";
 const WEB: &str = "application/grpc-web";
@@ -148,7 +149,9 @@ where
             Kind::Web(..) | Kind::Preflight if self.browsers.origins.allow(request.headers()) => None,
             Kind::Web(..) | Kind::Preflight => {
                 let origin = request.headers().get(header::ORIGIN);
-                tracing::info!(?origin, path = request.uri().path(), "a page's call was refused");
+                if lines::REFUSED.pass() {
+                    tracing::info!(?origin, path = request.uri().path(), "a page's call was refused");
+                }
                 Some(plain(StatusCode::FORBIDDEN, FOREIGN))
             }
             Kind::Other(status) => Some(plain(status, SPEAKS)),

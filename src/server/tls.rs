@@ -20,7 +20,7 @@ use tokio_rustls::server::TlsStream;
 
 pub use self::files::TlsError;
 use crate::domain::Clock;
-use crate::edge::PeerCertificate;
+use crate::edge::{PeerCertificate, lines};
 
 /// How the server proves who it is, and whether clients must.
 #[derive(Debug, Clone)]
@@ -100,7 +100,9 @@ impl Acceptor {
         let handshake = TlsAcceptor::from(config).accept(stream).into_fallible();
         match tokio::time::timeout_at(end, handshake).await {
             Err(_) => {
-                tracing::info!(peer = %address, reason = "it took too long", "a TLS handshake failed");
+                if lines::HANDSHAKES.pass() {
+                    tracing::info!(peer = %address, reason = "it took too long", "a TLS handshake failed");
+                }
                 None
             }
             Ok(Err((error, stream))) => {
@@ -133,7 +135,9 @@ fn certificate<S>(stream: &TlsStream<S>, address: SocketAddr) -> Option<Option<A
     match PeerCertificate::from_der(shown) {
         Ok(certificate) => Some(Some(Arc::new(certificate))),
         Err(error) => {
-            tracing::info!(peer = %address, reason = %error, "a client's certificate was refused");
+            if lines::HANDSHAKES.pass() {
+                tracing::info!(peer = %address, reason = %error, "a client's certificate was refused");
+            }
             None
         }
     }
@@ -154,7 +158,10 @@ fn tell_failed(address: SocketAddr, error: &io::Error) {
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
             tracing::debug!(peer = %address, reason, "a TLS handshake failed");
         }
-        _ => tracing::info!(peer = %address, reason, "a TLS handshake failed"),
+        _ if lines::HANDSHAKES.pass() => {
+            tracing::info!(peer = %address, reason, "a TLS handshake failed");
+        }
+        _ => {}
     }
 }
 

@@ -141,6 +141,40 @@ fn stalled_watchers() -> String {
     table
 }
 
+fn abuse() -> String {
+    let (file, result) = newest("abuse");
+    let mut table = format!(
+        "From `benches/results/{file}`, on {}: {} connections at once, medians of {} rounds of {} s; what is held ran once, until it was \
+         closed.\n\n| abuse | load | refused with | honest p99, ms: quiet | beside it | ratio | most memory, MiB |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n",
+        result["machine"].as_str().unwrap(),
+        result["connections"],
+        result["rounds"],
+        result["seconds"]
+    );
+    for row in result["rows"].as_array().unwrap() {
+        let text = |key: &str| row[key].as_str().unwrap();
+        let at = |key: &str, digits: usize| format!("{:.digits$}", row[key].as_f64().unwrap());
+        let load = match row["held"].as_bool().unwrap() {
+            true => format!("{} {} held", number(&row["events"]), text("unit")),
+            false => {
+                let rate = row["per_second"].as_f64().unwrap().round() as i64;
+                format!("{} {} a second", number(&rate.into()), text("unit"))
+            }
+        };
+        table.push_str(&format!(
+            "| {} | {load} | {} | {} | {} | {} | {} |\n",
+            text("abuse"),
+            text("refused"),
+            at("quiet_p99_ms", 1),
+            at("abused_p99_ms", 1),
+            at("ratio", 1),
+            at("most_mib", 0)
+        ));
+    }
+    table
+}
+
 fn compact_store() -> String {
     let (file, result) = newest("compact-store");
     let mib = |value: &Value| format!("{:.1}", value.as_f64().unwrap() / f64::from(1 << 20));
@@ -180,6 +214,7 @@ fn tables_are_made_from_results() {
         ("seed-folders", seed_folders()),
         ("compact-store", compact_store()),
         ("stalled-watchers", stalled_watchers()),
+        ("abuse", abuse()),
     ] {
         let (begin, end) = (format!("<!-- {bench}: made from benches/results -->\n"), "<!-- end -->");
         let (before, rest) = made.split_once(&begin).expect("the place of the table");

@@ -12,6 +12,8 @@
     reason = "tests may"
 )]
 
+mod abuse;
+mod abuse_bounds;
 mod aliases;
 mod as_of;
 mod audit;

@@ -56,6 +56,10 @@ pub struct State {
     pub turned_away: usize,
     /// Calls that the server began to answer.
     pub answered: usize,
+    /// Connections that were taken and not closed at once.
+    pub connections: usize,
+    /// Bytes that the server sent, over all connections.
+    pub sent: usize,
 }
 
 /// Forwards bytes both ways, and fails when told to.
@@ -77,6 +81,8 @@ impl Proxy {
             to_lose: 0,
             turned_away: 0,
             answered: 0,
+            connections: 0,
+            sent: 0,
         };
         let mut proxy = Self { port: Port::keep(), state: watch::Sender::new(state), accepting: None };
         proxy.open();
@@ -157,6 +163,7 @@ async fn accept(listener: TcpListener, state: watch::Sender<State>) {
             drop(stream);
             state.send_modify(|state| state.turned_away += 1);
         } else {
+            state.send_modify(|state| state.connections += 1);
             tokio::spawn(carry(stream, state.clone()));
         }
     }
@@ -193,6 +200,7 @@ async fn bring_back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &wat
                     lost = answers > 0 && state.to_lose > 0;
                     state.to_lose -= usize::from(lost);
                     state.answered += answers;
+                    state.sent += bytes.len();
                     answers > 0
                 });
                 if lost {
