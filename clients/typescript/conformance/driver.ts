@@ -104,7 +104,7 @@ function shown(fetched: Fetched): Record<string, unknown> {
 }
 
 function shownHeld(held: Held): Record<string, unknown> {
-  return { source: held.source, age: held.age === undefined ? null : Math.round(held.age), ...shown(held) };
+  return { source: held.source, age: held.age ?? null, ...shown(held) };
 }
 
 function write(command: Command) {
@@ -199,9 +199,9 @@ async function perform(command: Command): Promise<Record<string, unknown>> {
       const status = personas.status();
       return {
         ...status,
-        source: status.source ?? "",
+        source: status.source ?? null,
         revision: Number(status.revision),
-        age: status.age === undefined ? null : Math.round(status.age),
+        age: status.age ?? null,
         error: status.error?.kind ?? "",
       };
     }
