@@ -12,11 +12,9 @@ const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..
 /** The program under test. */
 export const binary = process.env.PERSONA_BIN ?? path.join(top, "target/debug/persona");
 
-/** Whether there is one. That tests are left out is said aloud. */
+/** Why tests that need it are left out, if they are. */
 export function isMissing(): string | false {
-  if (existsSync(binary)) return false;
-  process.stderr.write(`SKIPPED: there is no registry at ${binary}; build it, or set PERSONA_BIN\n`);
-  return `no registry at ${binary}`;
+  return existsSync(binary) ? false : `there is no registry at ${binary}; build it, or set PERSONA_BIN`;
 }
 
 /** What is to be done when the process ends, whatever ended it. */
