@@ -32,11 +32,15 @@ impl Driver {
     /// Starts the driver of this folder, and waits until it is there.
     pub async fn start(folder: &Path) -> Result<Self> {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
-        let program = folder.join("driver");
+        let language = folder.file_name().unwrap_or_default().to_string_lossy();
+        // `python-aio` is another driver of Python's client.
+        let program = match language.split_once('-') {
+            Some((language, variant)) => folder.with_file_name(language).join(format!("driver-{variant}")),
+            None => folder.join("driver"),
+        };
         if !program.is_file() {
             return Err(NotThere(format!("there is no {}", program.display())).into());
         }
-        let language = folder.file_name().unwrap_or_default().to_string_lossy();
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance");
         std::fs::create_dir_all(&log)?;
         let log = log.join(format!("{language}-{}.log", STARTED.fetch_add(1, Ordering::Relaxed)));
