@@ -5,7 +5,7 @@ mod near;
 mod position;
 pub mod render;
 
-pub use code::{Code, Severity};
+pub use code::{Code, FixKind, Rule, Severity};
 pub use near::{did_you_mean, nearest};
 pub use position::{LineIndex, Places, Position};
 

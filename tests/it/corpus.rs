@@ -9,21 +9,22 @@ use persona_registry::document::{Input, Reading};
 use persona_registry::domain::Dialect;
 use persona_registry::validate::judge;
 
-struct Row {
-    path: String,
-    dialect: String,
-    strict_ok: String,
-    defects: String,
+/// A file of the corpus and what its manifest says of it.
+pub struct Row {
+    pub path: String,
+    pub dialect: String,
+    pub strict_ok: String,
+    pub defects: String,
 }
 
 impl Row {
     /// The path in its repository: the first folder only says which one.
-    fn inner(&self) -> &str {
+    pub fn inner(&self) -> &str {
         self.path.split_once('/').unwrap().1
     }
 }
 
-fn corpus() -> Option<(PathBuf, Vec<Row>)> {
+pub fn corpus() -> Option<(PathBuf, Vec<Row>)> {
     let Ok(root) = std::env::var("PERSONA_CORPUS") else {
         eprintln!("PERSONA_CORPUS is not set: no corpus was read, and this test has shown nothing");
         return None;
@@ -53,7 +54,7 @@ fn has_line(content: &[u8], start: &str) -> bool {
     String::from_utf8_lossy(content).lines().any(|line| line.starts_with(start))
 }
 
-fn read(root: &Path, row: &Row) -> Vec<u8> {
+pub fn read(root: &Path, row: &Row) -> Vec<u8> {
     std::fs::read(root.join(&row.path)).unwrap()
 }
 
