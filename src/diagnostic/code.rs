@@ -45,6 +45,17 @@ pub enum FixKind {
     Both,
 }
 
+impl fmt::Display for FixKind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::None => "none",
+            Self::Safe => "safe",
+            Self::Unsafe => "on request",
+            Self::Both => "safe or on request",
+        })
+    }
+}
+
 /// What is known of a rule without a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
@@ -95,6 +106,16 @@ macro_rules! codes {
                         fix: FixKind::$fix,
                         waivable: codes!(@waivable $waivable),
                     }),+
+                }
+            }
+
+            /// The page that explains the rule, in Markdown: `docs/rules/CODE.md`.
+            #[must_use]
+            pub const fn page(self) -> &'static str {
+                match self {
+                    $(Self::$variant => include_str!(concat!(
+                        env!("CARGO_MANIFEST_DIR"), "/docs/rules/", stringify!($variant), ".md"
+                    ))),+
                 }
             }
         }

@@ -69,13 +69,8 @@ pub fn judge_with(input: &Input<'_>, options: &Options) -> Judged {
 pub fn judge_among(input: &Input<'_>, options: &Options, neighbours: Neighbours<'_>) -> Judged {
     let (document, mut diagnostics) = parse(input);
     let text = text(input.content);
-    let subject = Subject {
-        document: &document,
-        content: input.content,
-        text: &text,
-        path: input.path,
-        neighbours,
-    };
+    let subject =
+        Subject { document: &document, content: input.content, text: &text, path: input.path, neighbours };
     schema::check(&subject, &mut diagnostics);
     content::check(&subject, &mut diagnostics);
     reference::check(&subject, &mut diagnostics);

@@ -23,12 +23,17 @@ pub struct Others {
     names: HashMap<Name, String>,
     looks: HashMap<String, (Name, String)>,
     bodies: HashMap<Digest, (Name, String)>,
+    skills: usize,
+    personas: usize,
 }
 
 impl Others {
     /// Tells of a persona and where it is: its path, or what a store calls it. The first of a name wins.
     pub fn add(&mut self, name: &Name, place: &str) {
         self.names.entry(name.clone()).or_insert_with(|| place.to_owned());
+        let skill =
+            place.rsplit(['/', '\\']).next().is_some_and(|file| file.eq_ignore_ascii_case("SKILL.md"));
+        *(if skill { &mut self.skills } else { &mut self.personas }) += 1;
         let looks = looks(name.as_str());
         self.looks.entry(looks).or_insert_with(|| (name.clone(), place.to_owned()));
     }
@@ -43,6 +48,16 @@ impl Others {
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         name.parse::<Name>().is_ok_and(|name| self.names.contains_key(&name))
+    }
+
+    /// Whether enough is known to say that a skill is not there.
+    pub(super) fn knows_skills(&self) -> bool {
+        self.skills > 0
+    }
+
+    /// Whether enough is known to say that a persona is not there: others than the one that asks.
+    pub(super) fn knows_personas(&self) -> bool {
+        self.personas > 1
     }
 
     /// All names.

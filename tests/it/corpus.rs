@@ -128,6 +128,10 @@ fn errors_agree_with_the_manifest() {
                 Code::CNT201 => row.defects.contains("empty-body"),
                 Code::SYN009 => row.defects.contains("duplicate-key"),
                 Code::SYN002 => row.defects.contains("control"),
+                Code::SEC401 => row.defects.contains("invisible:TAG"),
+                Code::SEC403 => row.defects.contains("invisible:"),
+                Code::SEC405 => row.defects.contains("secret-like"),
+                Code::SEC406 => row.defects.contains("injection-phrase"),
                 _ => false,
             };
             if found.blocks_storing() && !explained {
@@ -148,6 +152,26 @@ fn errors_agree_with_the_manifest() {
     });
     eprintln!("recovered: {}", recovered_ones.count());
     assert!(alarms.is_empty(), "errors that the manifest does not explain: {alarms:#?}");
+}
+
+/// Two scanners ship fixtures of attacks. What they hide is found.
+#[test]
+fn attack_fixtures_are_found() {
+    let Some((root, rows)) = corpus() else { return };
+    for (end, codes) in [
+        ("malicious/ascii-smuggling/SKILL.md", &[Code::SEC401][..]),
+        (
+            "security/malicious-skill/SKILL.md",
+            &[Code::SEC403, Code::SEC406, Code::SEC407, Code::SEC408, Code::SEC410][..],
+        ),
+    ] {
+        let row = rows.iter().find(|row| row.path.ends_with(end)).expect("a fixture");
+        let content = read(&root, row);
+        let judged = judge(&Input { content: &content, path: Some(row.inner()), ..Input::default() });
+        for code in codes {
+            assert!(judged.diagnostics.iter().any(|found| found.code == *code), "{end}: {code} is silent");
+        }
+    }
 }
 
 /// The manifest's eleven kinds and the dialects that are right for each. `docs/dialects.md` has the reasons.

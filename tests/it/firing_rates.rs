@@ -19,6 +19,7 @@ fn no_rule_is_noise() {
     let Some((root, rows)) = corpus() else { return };
     let mut files: BTreeMap<(Code, Severity, Dialect), usize> = BTreeMap::new();
     let mut dialects: BTreeMap<Dialect, usize> = BTreeMap::new();
+    let mut unexplained: BTreeMap<Code, usize> = BTreeMap::new();
     let show = std::env::var("SHOW").unwrap_or_default();
     for row in &rows {
         let content = read(&root, row);
@@ -26,6 +27,12 @@ fn no_rule_is_noise() {
         let dialect = judged.document.derived.dialect;
         *dialects.entry(dialect).or_default() += 1;
         let seen: BTreeSet<_> = judged.diagnostics.iter().map(|one| (one.code, one.severity)).collect();
+        // Broken YAML was gathered on purpose; what the corpus says itself is no noise.
+        let said = |code| code == Code::SYN008 && row.strict_ok == "no";
+        for (code, _) in seen.iter().filter(|(code, severity)| *severity == Severity::Warning && !said(*code))
+        {
+            *unexplained.entry(*code).or_default() += 1;
+        }
         for (code, severity) in seen {
             *files.entry((code, severity, dialect)).or_default() += 1;
         }
@@ -35,8 +42,8 @@ fn no_rule_is_noise() {
     }
     let mut table = format!(
         "# Firing rates\n\nFiles of a corpus of {} public persona files on which each rule fires, by dialect. Made by a test \
-         (`PERSONA_CORPUS`,\n`BLESS=1`), which fails when a warning fires on more than {BUDGET} of 100 files or an error \
-         disagrees with what the\ncorpus says of the file.\n\n| rule | severity | files | share |",
+         (`PERSONA_CORPUS`,\n`BLESS=1`), which fails when a warning fires on more than {BUDGET} of 100 files of which \
+         the corpus does not say so\nitself (it gathers broken YAML on purpose), or an error disagrees with the corpus.\n\n| rule | severity | files | share |",
         rows.len()
     );
     for (dialect, count) in &dialects {
@@ -60,11 +67,9 @@ fn no_rule_is_noise() {
                 let _ = write!(table, " {} |", by.get(dialect).map_or(String::new(), ToString::to_string));
             }
             table.push('\n');
-            if *severity == Severity::Warning && total * 100 > rows.len() * BUDGET {
-                noisy.push(format!("{code} warns of {total} files, {share:.1} %"));
-            }
         }
     }
+    noisy.extend(unexplained.iter().filter(|(_, count)| **count * 100 > rows.len() * BUDGET));
     for (code, severity, _) in files.keys() {
         assert!(code.rule().severities.contains(severity), "{code} says it is never {severity}");
     }

@@ -89,6 +89,7 @@ mod rendering;
 mod retries;
 mod revisions;
 mod rule_files;
+mod rule_pages;
 mod rules;
 mod seeding;
 mod services;

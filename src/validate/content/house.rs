@@ -1,6 +1,6 @@
 //! CNT204 and CNT205: what the house format asks for.
 
-use crate::diagnostic::{Applicability, Code, Diagnostic, Edit, Fix, Severity, Span};
+use crate::diagnostic::{Applicability, Code, Diagnostic, Edit, Fix, Severity, Span, slips};
 use crate::document::{Document, Heading, Part};
 use crate::domain::Profile;
 
@@ -96,7 +96,7 @@ impl House<'_> {
         self.document.headings.iter().filter(|heading| !is_other(heading)).find(|heading| {
             let own = heading.title.trim_end_matches(':').to_lowercase();
             let close = own.len().abs_diff(wanted.len()) <= SLIPS;
-            close && strsim::damerau_levenshtein(&own, &wanted) <= SLIPS
+            close && slips(&own, &wanted) <= SLIPS
         })
     }
 

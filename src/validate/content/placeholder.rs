@@ -8,8 +8,28 @@ use crate::validate::subject::{Found, Subject, field_of, inside, quoted};
 const MARKS: [&str; 5] = ["TODO", "TBD", "FIXME", "XXX", "TBA"];
 /// What such a line tells its author to do. `TODO: without an owner …` is prose about marks.
 const DEEDS: [&str; 22] = [
-    "add", "write", "fill", "describe", "document", "complete", "say", "define", "insert", "update", "explain",
-    "finish", "list", "replace", "expand", "decide", "title", "more", "content", "description", "text", "example",
+    "add",
+    "write",
+    "fill",
+    "describe",
+    "document",
+    "complete",
+    "say",
+    "define",
+    "insert",
+    "update",
+    "explain",
+    "finish",
+    "list",
+    "replace",
+    "expand",
+    "decide",
+    "title",
+    "more",
+    "content",
+    "description",
+    "text",
+    "example",
 ];
 /// Beginnings of lines in brackets that wait to be filled in.
 const BLANKS: [&str; 6] = ["insert ", "your ", "add your ", "describe ", "fill in", "placeholder"];
@@ -19,10 +39,7 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
         && let Some(text) = entry.text()
         && is_placeholder(text.trim())
     {
-        found.push(Diagnostic {
-            field: field_of(entry),
-            ..finding(entry.value_span, text.trim())
-        });
+        found.push(Diagnostic { field: field_of(entry), ..finding(entry.value_span, text.trim()) });
     }
     for (span, line) in subject.body_lines() {
         let (start, text) = content_of(line);
@@ -69,7 +86,8 @@ fn is_placeholder(text: &str) -> bool {
             if rest.trim_end_matches(['.', '…', '!']).is_empty() {
                 return true;
             }
-            let separated = bare.get(mark.len()..).is_some_and(|after| after.starts_with([':', ' ', '-', '*']));
+            let separated =
+                bare.get(mark.len()..).is_some_and(|after| after.starts_with([':', ' ', '-', '*']));
             let first = rest.split([' ', '.', ',']).next().unwrap_or_default().to_lowercase();
             return separated && DEEDS.contains(&first.as_str());
         }
@@ -78,7 +96,8 @@ fn is_placeholder(text: &str) -> bool {
     if lower.starts_with("lorem ipsum") {
         return true;
     }
-    let bracketed = (text.starts_with('[') && text.ends_with(']')) || (text.starts_with('<') && text.ends_with('>'));
+    let bracketed =
+        (text.starts_with('[') && text.ends_with(']')) || (text.starts_with('<') && text.ends_with('>'));
     bracketed && text.len() <= 80 && BLANKS.iter().any(|start| lower.starts_with(start))
 }
 

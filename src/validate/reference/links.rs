@@ -75,7 +75,8 @@ fn relative(subject: &Subject<'_>, link: &Link, found: &mut Found) {
             let Some(exists) = subject.neighbours.files else { return };
             // Some products read such links from the root, so either will do; a text such as `a/b` may be no path.
             let looks_like_file = target.rsplit('/').next().is_some_and(|last| last.contains('.'));
-            if !looks_like_file || exists(&place) || exists(&target) || subject.dialect() == Dialect::Markdown {
+            if !looks_like_file || exists(&place) || exists(&target) || subject.dialect() == Dialect::Markdown
+            {
                 return;
             }
             found.push(Diagnostic {

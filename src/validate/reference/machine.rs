@@ -9,9 +9,32 @@ use crate::validate::subject::{Found, Subject, inside, quoted};
 const HOMES: [&str; 4] = ["/Users/", "/home/", "C:\\Users\\", "file:///"];
 /// Names that stand for anybody's.
 const ANYBODY: [&str; 26] = [
-    "user", "username", "user_name", "youruser", "yourusername", "your-user", "your-username", "yourname", "your-name",
-    "you", "me", "name", "myuser", "runner", "ubuntu", "vscode", "node", "shared", "public", "default", "alice", "bob",
-    "john", "jane", "example", "path",
+    "user",
+    "username",
+    "user_name",
+    "youruser",
+    "yourusername",
+    "your-user",
+    "your-username",
+    "yourname",
+    "your-name",
+    "you",
+    "me",
+    "name",
+    "myuser",
+    "runner",
+    "ubuntu",
+    "vscode",
+    "node",
+    "shared",
+    "public",
+    "default",
+    "alice",
+    "bob",
+    "john",
+    "jane",
+    "example",
+    "path",
 ];
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
@@ -52,6 +75,9 @@ fn is_path(letter: char) -> bool {
 fn is_somebody(owner: &str, home: &str) -> bool {
     let name = owner.to_lowercase();
     let letters = name.chars().filter(|letter| letter.is_alphanumeric()).count();
-    letters >= 2 && !(home != "file:///" && ANYBODY.contains(&name.as_str())) && !name.contains("your")
-        && !name.contains("user") && !name.contains('.')
+    letters >= 2
+        && !(home != "file:///" && ANYBODY.contains(&name.as_str()))
+        && !name.contains("your")
+        && !name.contains("user")
+        && !name.contains('.')
 }

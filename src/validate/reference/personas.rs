@@ -9,8 +9,20 @@ use crate::validate::subject::{Found, Subject, inside, quoted};
 
 /// Agents that products bring along.
 const BUILT_IN: [&str; 14] = [
-    "agent", "ask", "edit", "plan", "explore", "general", "general-purpose", "build", "statusline-setup",
-    "output-style-setup", "claude-code-guide", "fork", "inherit", "none",
+    "agent",
+    "ask",
+    "edit",
+    "plan",
+    "explore",
+    "general",
+    "general-purpose",
+    "build",
+    "statusline-setup",
+    "output-style-setup",
+    "claude-code-guide",
+    "fork",
+    "inherit",
+    "none",
 ];
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
@@ -46,7 +58,8 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
 
 /// `handoffs` of Copilot: each names the agent that goes on.
 fn handoffs(subject: &Subject<'_>, found: &mut Found) {
-    let Some(entry) = subject.document.entry("handoffs").filter(|_| subject.dialect() == Dialect::Copilot) else {
+    let Some(entry) = subject.document.entry("handoffs").filter(|_| subject.dialect() == Dialect::Copilot)
+    else {
         return;
     };
     let Field::List(list) = &entry.value else { return };
@@ -74,7 +87,8 @@ fn named(subject: &Subject<'_>, entry: &Entry, name: &str, span: Span, found: &m
     }
     let Some(slug) = slug(name) else { return };
     let own = subject.document.name.as_ref() == Some(&slug);
-    if own || BUILT_IN.contains(&slug.as_str()) || others.has(slug.as_str()) || others.has(name) {
+    let judged = if entry.key == "skills" { others.knows_skills() } else { others.knows_personas() };
+    if own || !judged || BUILT_IN.contains(&slug.as_str()) || others.has(slug.as_str()) || others.has(name) {
         return;
     }
     found.push(Diagnostic {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::diagnostic::{Applicability, Code, Diagnostic, Edit, Fix, Label, Severity, Span};
+use crate::diagnostic::{Applicability, Code, Diagnostic, Edit, Fix, Label, Severity, Span, slips};
 use crate::document::Entry;
 use crate::domain::{Dialect, Field};
 
@@ -98,7 +98,8 @@ fn split(text: &str, blanks: bool) -> Vec<&str> {
     let (mut start, mut depth) = (0, 0_usize);
     let ends = text.bytes().chain([b',']).enumerate();
     for (at, byte) in ends {
-        let end = at == text.len() || (depth == 0 && (matches!(byte, b',' | b'\n') || (blanks && byte == b' ')));
+        let end =
+            at == text.len() || (depth == 0 && (matches!(byte, b',' | b'\n') || (blanks && byte == b' ')));
         match byte {
             b'(' => depth += 1,
             b')' => depth = depth.saturating_sub(1),
@@ -117,7 +118,10 @@ fn unknown(subject: &Subject<'_>, entry: &Entry, tools: &[Tool<'_>], found: &mut
     for tool in tools {
         let base = tool.base();
         // Servers bring tools of their own, patterns name several.
-        if base.is_empty() || base.contains(['*', ':', '/', '{', '$', '.', ' ', '<', '[']) || known.contains(&base) {
+        if base.is_empty()
+            || base.contains(['*', ':', '/', '{', '$', '.', ' ', '<', '['])
+            || known.contains(&base)
+        {
             continue;
         }
         if base.starts_with("mcp_") || (subject.dialect() == Dialect::OpenCode && base.contains('_')) {
@@ -153,7 +157,7 @@ fn near(name: &str, known: &[&'static str]) -> Option<&'static str> {
     }
     let far = if name.chars().count() > 7 { 2 } else { 1 };
     let own = name.to_lowercase();
-    let distance = |tool: &str| strsim::damerau_levenshtein(&own, &tool.to_lowercase());
+    let distance = |tool: &str| slips(&own, &tool.to_lowercase());
     let (least, nearest) = known.iter().map(|tool| (distance(tool), *tool)).min()?;
     (least <= far && nearest.len() > 2).then_some(nearest)
 }

@@ -79,9 +79,8 @@ fn file_name(subject: &Subject<'_>, found: &mut Found) {
         return;
     }
     let own = slug(wanted).filter(|slug| slug.as_str() == wanted).map(|slug: Name| slug.to_string());
-    let fixes = own.map(|own| {
-        replace(format!("rename to `{own}`"), Applicability::Unsafe, entry.value_span, &own)
-    });
+    let fixes =
+        own.map(|own| replace(format!("rename to `{own}`"), Applicability::Unsafe, entry.value_span, &own));
     found.push(Diagnostic {
         help: Some(format!("a skill has the name of its {what}; rename one of the two")),
         fixes: fixes.into_iter().collect(),

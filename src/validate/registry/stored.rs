@@ -28,7 +28,10 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
                         field: Some(format!("frontmatter.{}[{}]", entry.key, tool.index)),
                         ..new(
                             tool.span,
-                            format!("`{}` is granted, which the stored version does not have", quoted(tool.name)),
+                            format!(
+                                "`{}` is granted, which the stored version does not have",
+                                quoted(tool.name)
+                            ),
                         )
                     });
                 }

@@ -19,11 +19,13 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
             markup(subject, entry, found);
         }
     }
-    let compatibility = subject.document.entry("compatibility").filter(|_| subject.dialect() == Dialect::Skill);
+    let compatibility =
+        subject.document.entry("compatibility").filter(|_| subject.dialect() == Dialect::Skill);
     if let Some((entry, text)) = compatibility.and_then(|entry| Some((entry, entry.text()?))) {
         let count = text.chars().count();
         if count > SKILL_COMPATIBILITY {
-            let message = format!("`compatibility` has {count} characters, a skill at most {SKILL_COMPATIBILITY}");
+            let message =
+                format!("`compatibility` has {count} characters, a skill at most {SKILL_COMPATIBILITY}");
             found.push(long(entry, Severity::Warning, message));
         }
     }
@@ -38,7 +40,8 @@ fn length(subject: &Subject<'_>, entry: &Entry, found: &mut Found) {
     } else if subject.dialect() == Dialect::Skill {
         let count = description.chars().count();
         if count > SKILL_DESCRIPTION {
-            let message = format!("the description has {count} characters, a skill at most {SKILL_DESCRIPTION}");
+            let message =
+                format!("the description has {count} characters, a skill at most {SKILL_DESCRIPTION}");
             found.push(long(entry, Severity::Warning, message));
         }
     }
@@ -62,11 +65,7 @@ fn markup(subject: &Subject<'_>, entry: &Entry, found: &mut Found) {
     let edits = tags.iter().map(|span| Edit { span: *span, text: String::new() }).collect();
     found.push(Diagnostic {
         help: Some("say it in plain text; tags can be taken for those around the description".into()),
-        fixes: vec![Fix {
-            title: "remove the tags".into(),
-            applicability: Applicability::Unsafe,
-            edits,
-        }],
+        fixes: vec![Fix { title: "remove the tags".into(), applicability: Applicability::Unsafe, edits }],
         field: Some("frontmatter.description".into()),
         ..Diagnostic::new(
             Code::SCH106,

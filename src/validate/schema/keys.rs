@@ -39,7 +39,10 @@ const CLAUDE_AGENT: Keys = &[
     ("tools", Any),
     ("disallowedTools", Any),
     ("model", Model),
-    ("permissionMode", Words(&["default", "acceptEdits", "auto", "dontAsk", "bypassPermissions", "plan", "manual"])),
+    (
+        "permissionMode",
+        Words(&["default", "acceptEdits", "auto", "dontAsk", "bypassPermissions", "plan", "manual"]),
+    ),
     ("maxTurns", Count(1)),
     ("skills", List),
     ("mcpServers", Any),
@@ -50,7 +53,10 @@ const CLAUDE_AGENT: Keys = &[
     ("isolation", Words(&["worktree"])),
     (
         "color",
-        Words(&["red", "blue", "green", "yellow", "purple", "orange", "pink", "cyan", "magenta", "gray", "grey", "white", "black"]),
+        Words(&[
+            "red", "blue", "green", "yellow", "purple", "orange", "pink", "cyan", "magenta", "gray", "grey",
+            "white", "black",
+        ]),
     ),
     ("initialPrompt", Text),
 ];
@@ -106,9 +112,32 @@ const COPILOT: Keys = &[
 
 /// Keys of agentic workflows, which lie beside prompts.
 const COPILOT_WORKFLOW: [&str; 26] = [
-    "on", "permissions", "engine", "safe-outputs", "safe-inputs", "timeout-minutes", "network", "if", "checkout",
-    "imports", "roles", "steps", "post-steps", "env", "runs-on", "strict", "source", "labels", "concurrency",
-    "run-name", "tracker-id", "runtimes", "features", "jobs", "cache", "secrets",
+    "on",
+    "permissions",
+    "engine",
+    "safe-outputs",
+    "safe-inputs",
+    "timeout-minutes",
+    "network",
+    "if",
+    "checkout",
+    "imports",
+    "roles",
+    "steps",
+    "post-steps",
+    "env",
+    "runs-on",
+    "strict",
+    "source",
+    "labels",
+    "concurrency",
+    "run-name",
+    "tracker-id",
+    "runtimes",
+    "features",
+    "jobs",
+    "cache",
+    "secrets",
 ];
 
 const OPENCODE: Keys = &[

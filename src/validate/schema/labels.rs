@@ -40,7 +40,8 @@ pub(super) fn check(document: &Document, found: &mut Found) {
                 field,
             );
         } else if matches!(value, Field::List(_) | Field::Map(_)) {
-            let message = format!("label `{}` is {}, not a scalar, and is ignored", quoted(key), value.kind());
+            let message =
+                format!("label `{}` is {}, not a scalar, and is ignored", quoted(key), value.kind());
             report(Code::SCH102, Severity::Warning, message, field);
         }
     }

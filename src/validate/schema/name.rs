@@ -13,7 +13,14 @@ use crate::validate::subject::{Found, Subject, quoted};
 const BUILT_IN: [(Dialect, &[&str]); 4] = [
     (
         Dialect::ClaudeCode,
-        &["general-purpose", "explore", "plan", "statusline-setup", "output-style-setup", "claude-code-guide"],
+        &[
+            "general-purpose",
+            "explore",
+            "plan",
+            "statusline-setup",
+            "output-style-setup",
+            "claude-code-guide",
+        ],
     ),
     (Dialect::Copilot, &["agent", "ask", "edit", "plan", "workspace", "vscode", "terminal", "github"]),
     (Dialect::OpenCode, &["build", "plan", "general", "explore", "compaction", "title", "summary"]),
@@ -113,8 +120,8 @@ pub(super) fn reserved(subject: &Subject<'_>, entry: &Entry, found: &mut Found) 
     let Some(name) = subject.document.name.as_ref().map(Name::as_str) else { return };
     let dialect = subject.dialect();
     let built_in = BUILT_IN.iter().any(|(of, names)| *of == dialect && names.contains(&name));
-    let vendor = dialect == Dialect::Skill
-        && name.split(['-', '_', '.']).any(|word| VENDOR_WORDS.contains(&word));
+    let vendor =
+        dialect == Dialect::Skill && name.split(['-', '_', '.']).any(|word| VENDOR_WORDS.contains(&word));
     let what = if built_in {
         format!("is a built-in of the dialect {dialect}, which one of the two hides")
     } else if vendor {

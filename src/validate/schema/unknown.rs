@@ -1,6 +1,6 @@
 //! SCH107, SCH108, SCH109 and SCH111: keys that the dialect does not read, and those it reads no more.
 
-use crate::diagnostic::{Applicability, Code, Diagnostic, Severity, Span};
+use crate::diagnostic::{Applicability, Code, Diagnostic, Severity, Span, slips};
 use crate::document::Entry;
 use crate::domain::Dialect;
 
@@ -130,7 +130,7 @@ fn near<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
         return Some(same);
     }
     let far = if own.chars().count() > 5 { 2 } else { 1 };
-    let distance = |other: &str| strsim::damerau_levenshtein(&own, &bare(other));
+    let distance = |other: &str| slips(&own, &bare(other));
     let nearest = known.iter().map(|other| (distance(other), *other)).min()?;
     let alike = nearest.1.starts_with(own.chars().next()?) || nearest.0 == 1;
     (nearest.0 <= far && nearest.1.len() > 3 && alike).then_some(nearest.1)

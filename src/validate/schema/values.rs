@@ -71,9 +71,8 @@ fn of_wrong_kind(subject: &Subject<'_>, entry: &Entry, kind: Kind, wanted: &str)
         Kind::Number(_) => word.parse::<f64>().ok().filter(|number| number.is_finite()).map(|_| word.clone()),
         _ => None,
     };
-    let fixes = meant.map(|meant| {
-        replace(format!("write `{meant}`"), Applicability::Safe, entry.value_span, &meant)
-    });
+    let fixes =
+        meant.map(|meant| replace(format!("write `{meant}`"), Applicability::Safe, entry.value_span, &meant));
     Diagnostic {
         help: Some(format!("write {wanted}")),
         fixes: fixes.into_iter().collect(),
@@ -98,9 +97,7 @@ fn wrong_value(dialect: Dialect, kind: Kind, entry: &Entry) -> Option<(String, O
         Kind::Words(words) => {
             let text = entry.text()?.trim();
             let hint = || did_you_mean(text, words.iter().copied());
-            (!words.contains(&text)).then(|| {
-                (format!("which is none of {}", words.join(", ")), hint())
-            })
+            (!words.contains(&text)).then(|| (format!("which is none of {}", words.join(", ")), hint()))
         }
         Kind::Count(least) => {
             let small = matches!(entry.value, Field::Int(value) if value < least);
@@ -128,13 +125,13 @@ fn model(dialect: Dialect, text: &str) -> Option<(String, Option<String>)> {
             let whole = name.contains("claude") || name.contains('/') || name.starts_with("arn:");
             (!whole && !CLAUDE_MODELS.contains(&alias)).then(|| {
                 let near = did_you_mean(&name, CLAUDE_MODELS);
-                let help = near.or_else(|| Some("use sonnet, opus, haiku, inherit or a model's full name".into()));
+                let help =
+                    near.or_else(|| Some("use sonnet, opus, haiku, inherit or a model's full name".into()));
                 ("which is no model of Claude Code".to_owned(), help)
             })
         }
-        Dialect::OpenCode => (!name.contains('/')).then(|| {
-            ("which names no provider".to_owned(), Some("write `provider/model`".into()))
-        }),
+        Dialect::OpenCode => (!name.contains('/'))
+            .then(|| ("which names no provider".to_owned(), Some("write `provider/model`".into()))),
         Dialect::Gemini => {
             let known = ["gemini", "gemma", "auto", "inherit", "pro", "flash", "models/"];
             (!known.iter().any(|start| name.starts_with(start)))

@@ -19,7 +19,8 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
 }
 
 fn one_line(line: &str, offset: usize, right_to_left: bool, found: &mut Found) {
-    let opens = line.chars().filter(|letter| matches!(letter, '\u{202a}' | '\u{202b}' | '\u{2066}'..='\u{2068}'));
+    let opens =
+        line.chars().filter(|letter| matches!(letter, '\u{202a}' | '\u{202b}' | '\u{2066}'..='\u{2068}'));
     let closes = line.chars().filter(|letter| matches!(letter, '\u{202c}' | '\u{2069}'));
     let balanced = opens.count() == closes.count();
     let overrides = line.chars().any(|letter| matches!(letter, '\u{202d}' | '\u{202e}'));

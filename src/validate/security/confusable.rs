@@ -33,11 +33,16 @@ fn report(subject: &Subject<'_>, span: Span, text: &str, what: &str, found: &mut
     if text.is_ascii() {
         return;
     }
-    let Some(letter) = text.split(|letter: char| !letter.is_alphanumeric()).find_map(odd_letter) else { return };
+    let Some(letter) = text.split(|letter: char| !letter.is_alphanumeric()).find_map(odd_letter) else {
+        return;
+    };
     let looks: String = skeleton(&letter.to_string()).collect();
     let latin: String = text.chars().map(|own| latin_of(own).unwrap_or(own)).collect();
     found.push(Diagnostic {
-        help: Some(format!("write `{}` in Latin letters, or choose a name that is no disguise", quoted(&latin))),
+        help: Some(format!(
+            "write `{}` in Latin letters, or choose a name that is no disguise",
+            quoted(&latin)
+        )),
         ..Diagnostic::new(
             Code::SEC404,
             Severity::Error,

@@ -1,4 +1,5 @@
-//! SEC410: images and links whose query is filled in by a model: following them tells a server what it was told.
+//! SEC410: images and links whose query is filled in by a model (following them tells a server what it was told), and
+//! addresses of services that do nothing but collect what is sent to them.
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 
@@ -7,18 +8,63 @@ use crate::validate::subject::{Found, Subject, quoted};
 /// What stands before the address of a link or image.
 const OPENERS: [&str; 7] = ["](", "](<", "src=\"", "src='", "href=\"", "href='", "]: "];
 
+/// Services that show whoever made an address what was sent to it.
+const COLLECTORS: [&str; 12] = [
+    "webhook.site",
+    "requestbin.",
+    "pipedream.net",
+    "hookbin.com",
+    "requestcatcher.com",
+    "beeceptor.com",
+    "interact.sh",
+    "oast.fun",
+    "oast.pro",
+    "oast.live",
+    "burpcollaborator.net",
+    "canarytokens.com",
+];
+
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     let body = subject.body();
     for (at, _) in body.match_indices("http") {
         let before = body.get(..at).unwrap_or_default();
         let rest = body.get(at..).unwrap_or_default();
         let scheme = rest.starts_with("https://") || rest.starts_with("http://");
-        if !scheme || !OPENERS.iter().any(|opener| before.ends_with(opener)) {
+        if !scheme {
             continue;
         }
         let url = url(rest);
-        let Some((_, query)) = url.split_once('?') else { continue };
+        let host = url
+            .split_once("://")
+            .map_or("", |(_, host)| host)
+            .split(['/', '?', '`'])
+            .next()
+            .unwrap_or_default();
         let start = subject.body_start() + at;
+        if COLLECTORS
+            .iter()
+            .any(|collector| host.ends_with(collector) || host.contains(&format!(".{collector}")))
+            && !subject.document.markup.is_quote(start)
+        {
+            let span = Span { start, end: start + url.trim_end_matches(['.', ',', '`', ';']).len() };
+            found.push(Diagnostic {
+                help: Some("send it to a service of your own, or take it out".into()),
+                ..Diagnostic::new(
+                    Code::SEC410,
+                    Severity::Warning,
+                    span,
+                    format!(
+                        "\"{}\" is a place that collects what is sent to it",
+                        quoted(subject.slice(span))
+                    ),
+                )
+            });
+            continue;
+        }
+        if !OPENERS.iter().any(|opener| before.ends_with(opener)) {
+            continue;
+        }
+        let Some((_, query)) = url.split_once('?') else { continue };
         if !is_template(query) || !subject.is_prose(start) {
             continue;
         }
@@ -58,5 +104,9 @@ fn is_template(query: &str) -> bool {
             rest.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         })
     };
-    letter_after('{') || letter_after('<') || query.contains("%7B") || letter_after('$') || query.contains("[DATA]")
+    letter_after('{')
+        || letter_after('<')
+        || query.contains("%7B")
+        || letter_after('$')
+        || query.contains("[DATA]")
 }

@@ -41,12 +41,18 @@ fn tools(subject: &Subject<'_>, entry: &Entry, found: &mut Found) {
     // Where every tool is what is given by default, saying so widens nothing.
     let star_widens = matches!(subject.dialect(), Dialect::ClaudeCode | Dialect::Skill | Dialect::Persona);
     for tool in tools_of(subject, entry) {
-        let pattern: String = tool.name.chars().filter(|letter| !matches!(letter, ' ' | '"' | '\'')).collect();
+        let pattern: String =
+            tool.name.chars().filter(|letter| !matches!(letter, ' ' | '"' | '\'')).collect();
         let everything = star_widens && matches!(pattern.as_str(), "*" | "all" | "ALL");
-        let commands = matches!(pattern.as_str(), "Bash(*)" | "Bash(*:*)" | "Bash(:*)" | "Bash(**)" | "shell(*)");
+        let commands =
+            matches!(pattern.as_str(), "Bash(*)" | "Bash(*:*)" | "Bash(:*)" | "Bash(**)" | "shell(*)");
         if everything || commands {
             let what = if everything { "grants every tool" } else { "grants every command" };
-            let help = if everything { "name the tools that it needs" } else { "name the commands that it needs, as in `Bash(git diff:*)`" };
+            let help = if everything {
+                "name the tools that it needs"
+            } else {
+                "name the commands that it needs, as in `Bash(git diff:*)`"
+            };
             found.push(finding(entry, tool.span, what, subject, help));
         }
     }
@@ -65,7 +71,13 @@ fn permission(subject: &Subject<'_>, entry: &Entry, found: &mut Found) {
         _ => false,
     };
     if allow(&entry.value) {
-        found.push(finding(entry, entry.value_span, "lets it do everything without being asked", subject, help));
+        found.push(finding(
+            entry,
+            entry.value_span,
+            "lets it do everything without being asked",
+            subject,
+            help,
+        ));
     } else if star(&entry.value) || commands {
         let written = subject.slice(entry.value_span);
         let from = if star(&entry.value) { 0 } else { written.find("bash").unwrap_or(0) };

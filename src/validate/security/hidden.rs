@@ -49,7 +49,9 @@ fn labels(subject: &Subject<'_>, found: &mut Found) {
     for (span, line) in subject.body_lines() {
         let indent = line.len() - line.trim_start().len();
         let label = line.trim();
-        let Some((_, rest)) = label.strip_prefix('[').and_then(|rest| rest.split_once("]:")) else { continue };
+        let Some((_, rest)) = label.strip_prefix('[').and_then(|rest| rest.split_once("]:")) else {
+            continue;
+        };
         let rest = rest.trim();
         let title = rest.split_once([' ', '\t']).map_or("", |(_, title)| title.trim());
         let text = title.trim_matches(['(', ')', '"', '\'']);
@@ -62,7 +64,13 @@ fn labels(subject: &Subject<'_>, found: &mut Found) {
 
 /// What makes an element unseen.
 const UNSEEN: [&str; 8] = [
-    "display:none", "visibility:hidden", "font-size:0", "opacity:0", "color:white", "color:#fff", "color:transparent",
+    "display:none",
+    "visibility:hidden",
+    "font-size:0",
+    "opacity:0",
+    "color:white",
+    "color:#fff",
+    "color:transparent",
     " hidden",
 ];
 
@@ -79,9 +87,9 @@ fn elements(subject: &Subject<'_>, found: &mut Found) {
             let tag = window.get(1..close).unwrap_or_default().to_lowercase();
             let name: String = tag.chars().take_while(char::is_ascii_alphanumeric).collect();
             let bare: String = tag.chars().filter(|letter| *letter != ' ').collect();
-            let unseen = UNSEEN.iter().any(|style| {
-                if style.starts_with(' ') { tag.contains(style) } else { bare.contains(style) }
-            });
+            let unseen = UNSEEN
+                .iter()
+                .any(|style| if style.starts_with(' ') { tag.contains(style) } else { bare.contains(style) });
             if name.is_empty() || !unseen {
                 continue;
             }
@@ -91,7 +99,10 @@ fn elements(subject: &Subject<'_>, found: &mut Found) {
                 limit -= 1;
             }
             let closing = format!("</{name}");
-            let Some(length) = rest.get(..limit).and_then(|rest| rest.to_ascii_lowercase().find(&closing)) else { continue };
+            let Some(length) = rest.get(..limit).and_then(|rest| rest.to_ascii_lowercase().find(&closing))
+            else {
+                continue;
+            };
             let inner = rest.get(..length).unwrap_or_default();
             let tail = rest.get(length..).and_then(|tail| tail.find('>')).map_or(0, |end| end + 1);
             let span = inside(subject.document.body, start, start + close + 1 + length + tail);

@@ -46,7 +46,8 @@ fn runs(text: &str) -> Vec<Run> {
             }
             _ => in_flag && tag,
         };
-        let wrong = if tag { !in_flag } else { is_invisible(letter) && at > 0 && !is_needed(letter, before, next) };
+        let wrong =
+            if tag { !in_flag } else { is_invisible(letter) && at > 0 && !is_needed(letter, before, next) };
         if wrong {
             let end = at + letter.len_utf8();
             match runs.last_mut() {
@@ -95,12 +96,20 @@ fn is_needed(letter: char, before: Option<char>, next: Option<char>) -> bool {
     let Some(before) = before else { return false };
     match letter {
         // Joiners shape letters of many scripts, and join emoji.
-        '\u{200c}' | '\u{200d}' => !before.is_ascii() && !is_invisible(before) && next.is_some_and(|next| !is_invisible(next) || !next.is_ascii()),
+        '\u{200c}' | '\u{200d}' => {
+            !before.is_ascii()
+                && !is_invisible(before)
+                && next.is_some_and(|next| !is_invisible(next) || !next.is_ascii())
+        }
         // Selectors choose between two looks of the character before them.
         '\u{fe00}'..='\u{fe0f}' => {
-            (!before.is_ascii() && !is_invisible(before)) || before.is_ascii_digit() || matches!(before, '#' | '*')
+            (!before.is_ascii() && !is_invisible(before))
+                || before.is_ascii_digit()
+                || matches!(before, '#' | '*')
         }
-        '\u{e0100}'..='\u{e01ef}' => matches!(u32::from(before), 0x3400..=0x9fff | 0xf900..=0xfaff | 0x20000..=0x3ffff),
+        '\u{e0100}'..='\u{e01ef}' => {
+            matches!(u32::from(before), 0x3400..=0x9fff | 0xf900..=0xfaff | 0x20000..=0x3ffff)
+        }
         // Scripts without blanks between words.
         '\u{200b}' => matches!(u32::from(before), 0xe00..=0xeff | 0x1000..=0x109f | 0x1780..=0x17ff),
         '\u{180b}'..='\u{180f}' => matches!(u32::from(before), 0x1800..=0x18af),

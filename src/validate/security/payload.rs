@@ -9,6 +9,8 @@ use crate::validate::subject::{Found, Subject, quoted};
 
 /// Characters of the shortest payload.
 const SHORTEST: usize = 40;
+/// Characters of encoded bytes that say nothing readable and are still worth a word.
+const OPAQUE: usize = 100;
 /// Characters that are decoded to see whether they say something.
 const LOOKED_AT: usize = 4096;
 
@@ -28,23 +30,38 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
         let span = Span { start: at, end: at + length + padding };
         at = span.end;
         let before = text.get(..span.start).unwrap_or_default();
-        if before.ends_with("base64,") || before.ends_with(['-', '_', '.', '%', '=']) && !before.ends_with("==") {
+        if before.ends_with("base64,")
+            || before.ends_with(['-', '_', '.', '%', '=']) && !before.ends_with("==")
+        {
             continue;
         }
         let written = subject.slice(span);
-        if let Some(decoded) = decoded(written) {
-            found.push(Diagnostic {
-                help: Some("write it out; nobody reviews what nobody can read".into()),
-                ..Diagnostic::new(
-                    Code::SEC408,
-                    Severity::Warning,
-                    span,
-                    format!("encoded text says \"{}\"", quoted(&decoded)),
-                )
-            });
-        }
+        let message = match decoded(written) {
+            Some(decoded) => format!("encoded text says \"{}\"", quoted(&decoded)),
+            None if is_opaque(written, before) => format!("{} characters of encoded bytes", written.len()),
+            None => continue,
+        };
+        found.push(Diagnostic {
+            help: Some("write it out; nobody reviews what nobody can read".into()),
+            ..Diagnostic::new(Code::SEC408, Severity::Warning, span, message)
+        });
     }
     commands(subject, first, found);
+}
+
+/// Whether a run is base64 of something, and no word, path or number: all kinds of letters, evenly mixed.
+fn is_opaque(written: &str, before: &str) -> bool {
+    let count = |kind: fn(&u8) -> bool| written.bytes().filter(kind).count();
+    let (capitals, digits) = (count(u8::is_ascii_uppercase), count(u8::is_ascii_digit));
+    let lowers = count(u8::is_ascii_lowercase);
+    let fifth = written.len() / 5;
+    let word = before.rsplit([' ', '\n', '\t', '"', '(']).next().unwrap_or_default();
+    written.len() >= OPAQUE
+        && capitals > fifth
+        && lowers > fifth
+        && digits > written.len() / 20
+        && !word.contains("://")
+        && !word.contains('.')
 }
 
 /// What the letters say, when that is text.
@@ -59,7 +76,10 @@ fn decoded(written: &str) -> Option<String> {
         STANDARD.decode(letters.get(..whole)?).ok()?
     };
     let text = String::from_utf8(bytes).ok()?;
-    let plain = text.chars().filter(|letter| letter.is_ascii_graphic() || matches!(letter, ' ' | '\n' | '\t')).count();
+    let plain = text
+        .chars()
+        .filter(|letter| letter.is_ascii_graphic() || matches!(letter, ' ' | '\n' | '\t'))
+        .count();
     let words = text.chars().filter(|letter| matches!(letter, ' ' | '\n')).count();
     (plain == text.chars().count() && words >= 2).then_some(text)
 }
@@ -70,7 +90,10 @@ fn commands(subject: &Subject<'_>, first: usize, found: &mut Found) {
         return;
     }
     for (span, line) in subject.body_lines() {
-        let Some(at) = line.find("base64 -d").or_else(|| line.find("base64 --decode")).or_else(|| line.find("base64 -D"))
+        let Some(at) = line
+            .find("base64 -d")
+            .or_else(|| line.find("base64 --decode"))
+            .or_else(|| line.find("base64 -D"))
         else {
             continue;
         };
@@ -79,7 +102,8 @@ fn commands(subject: &Subject<'_>, first: usize, found: &mut Found) {
         let after = rest.get(pipe + 1..).unwrap_or_default().trim_start();
         let shells = ["sh", "bash", "zsh", "python", "python3", "node", "sudo", "eval"];
         let word: String = after.chars().take_while(|letter| letter.is_ascii_alphanumeric()).collect();
-        let told = found.iter().skip(first).any(|one| span.start <= one.span.start && one.span.start < span.end);
+        let told =
+            found.iter().skip(first).any(|one| span.start <= one.span.start && one.span.start < span.end);
         if told || !shells.contains(&word.as_str()) {
             continue;
         }

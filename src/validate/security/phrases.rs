@@ -8,10 +8,46 @@ use crate::validate::subject::{Found, Subject, inside, quoted};
 
 /// Words of those who speak about attacks. One of them near makes the phrase a mention.
 const WARY: [&str; 40] = [
-    "detect", "attempt", "attack", "inject", "jailbreak", "such as", "e.g", "example", "like ", "never", "do not",
-    "don't", "refuse", "reject", "resist", "flag", "block", "prevent", "guard", "treat", "pattern", "phrase",
-    "malicious", "suspicious", "untrusted", "adversar", " says", "tries to", "trying to", "asks", "asked", "claims",
-    "cannot", "can't", "must not", "should not", "may not", "manipulat", "threat", "override attempts",
+    "detect",
+    "attempt",
+    "attack",
+    "inject",
+    "jailbreak",
+    "such as",
+    "e.g",
+    "example",
+    "like ",
+    "never",
+    "do not",
+    "don't",
+    "refuse",
+    "reject",
+    "resist",
+    "flag",
+    "block",
+    "prevent",
+    "guard",
+    "treat",
+    "pattern",
+    "phrase",
+    "malicious",
+    "suspicious",
+    "untrusted",
+    "adversar",
+    " says",
+    "tries to",
+    "trying to",
+    "asks",
+    "asked",
+    "claims",
+    "cannot",
+    "can't",
+    "must not",
+    "should not",
+    "may not",
+    "manipulat",
+    "threat",
+    "override attempts",
 ];
 /// Lines above a list that may introduce it.
 const LOOK_BACK: usize = 16;
@@ -57,7 +93,8 @@ fn is_mention(body: &str, start: usize, end: usize) -> bool {
     }
     let is_item = |line: &str| {
         let line = line.trim_start();
-        line.starts_with(['-', '*', '+', '☐', '✗', '✓']) || line.starts_with(|first: char| first.is_ascii_digit())
+        line.starts_with(['-', '*', '+', '☐', '✗', '✓'])
+            || line.starts_with(|first: char| first.is_ascii_digit())
     };
     if !is_item(line) {
         return false;
@@ -74,5 +111,11 @@ fn is_quoted(before: &str) -> bool {
     let count = |mark: char| before.chars().filter(|letter| *letter == mark).count();
     let open = |from: char, to: char| count(from) > count(to);
     let single = before.ends_with(['\'', '‘', '*', '_']) || before.contains(" '") && count('\'') % 2 == 1;
-    count('"') % 2 == 1 || open('“', '”') || open('«', '»') || open('„', '“') || open('「', '」') || open('‘', '’') || single
+    count('"') % 2 == 1
+        || open('“', '”')
+        || open('«', '»')
+        || open('„', '“')
+        || open('「', '」')
+        || open('‘', '’')
+        || single
 }

@@ -85,8 +85,23 @@ const SHAPES: [Shape; 40] = [
 
 /// Words that mark an example.
 const EXAMPLES: [&str; 17] = [
-    "example", "xxxx", "your", "fake", "dummy", "sample", "placeholder", "redacted", "changeme", "replace", "insert",
-    "secret", "123456", "abcdef", "000000", "-key-", "test",
+    "example",
+    "xxxx",
+    "your",
+    "fake",
+    "dummy",
+    "sample",
+    "placeholder",
+    "redacted",
+    "changeme",
+    "replace",
+    "insert",
+    "secret",
+    "123456",
+    "abcdef",
+    "000000",
+    "-key-",
+    "test",
 ];
 
 static PREFIXES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
@@ -105,12 +120,15 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
             continue;
         }
         let before = text.get(..hit.start()).and_then(|before| before.bytes().next_back());
-        if before.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b'+')) {
+        if before
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b'+'))
+        {
             continue;
         }
         // No token is longer than this, and a text of nothing but prefixes must not be read again for each.
         let rest = text.as_bytes().get(hit.end()..).unwrap_or_default();
-        let length = rest.iter().take(shape.length.1 + 1).take_while(|byte| shape.letters.fits(**byte)).count();
+        let length =
+            rest.iter().take(shape.length.1 + 1).take_while(|byte| shape.letters.fits(**byte)).count();
         if length < shape.length.0 || length > shape.length.1 {
             continue;
         }
@@ -143,8 +161,10 @@ fn has_parts(shape: &Shape, token: &str) -> bool {
     }
     let parts: Vec<&str> = token.split('.').collect();
     // The one that jwt.io shows to everybody.
-    let known = token.contains("SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c") || token.contains("IjoiMTIzNDU2Nzg5MCIs");
-    matches!(parts.as_slice(), [_, claims, signature] if claims.starts_with("eyJ") && signature.len() >= 20) && !known
+    let known = token.contains("SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c")
+        || token.contains("IjoiMTIzNDU2Nzg5MCIs");
+    matches!(parts.as_slice(), [_, claims, signature] if claims.starts_with("eyJ") && signature.len() >= 20)
+        && !known
 }
 
 /// Whether a token is one that stands for others: marked as such, or too plain to be random.
@@ -182,7 +202,8 @@ fn private_keys(subject: &Subject<'_>, found: &mut Found) {
     const LONGEST: usize = 8 * 1024;
     for (start, _) in subject.text.match_indices(BEGIN) {
         let rest = subject.text.get(start + BEGIN.len()..).unwrap_or_default();
-        let Some((kind, body)) = rest.get(..rest.len().min(60)).and_then(|head| head.split_once("-----")) else {
+        let Some((kind, body)) = rest.get(..rest.len().min(60)).and_then(|head| head.split_once("-----"))
+        else {
             continue;
         };
         if !kind.ends_with("PRIVATE KEY") && !kind.ends_with("PRIVATE KEY BLOCK") {
@@ -192,7 +213,9 @@ fn private_keys(subject: &Subject<'_>, found: &mut Found) {
         let _ = body;
         let window = subject.text.get(from..).unwrap_or_default();
         let letters = |byte: &u8| {
-            byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || matches!(byte, b'+' | b'/' | b'=' | b'\\')
+            byte.is_ascii_alphanumeric()
+                || byte.is_ascii_whitespace()
+                || matches!(byte, b'+' | b'/' | b'=' | b'\\')
         };
         let length = window.bytes().take(LONGEST).take_while(letters).count();
         let inner = window.get(..length).unwrap_or_default();
@@ -203,7 +226,8 @@ fn private_keys(subject: &Subject<'_>, found: &mut Found) {
         let end = from + length;
         let closing = format!("-----END {kind}-----");
         let tail = subject.text.get(end..).unwrap_or_default();
-        let end = if tail.starts_with(&closing) { end + closing.len() } else { from + inner.trim_end().len() };
+        let end =
+            if tail.starts_with(&closing) { end + closing.len() } else { from + inner.trim_end().len() };
         found.push(secret(subject, Span { start, end }, "a private key"));
     }
 }
