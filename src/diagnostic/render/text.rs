@@ -39,7 +39,13 @@ pub fn text(path: &str, content: &[u8], diagnostics: &[Diagnostic], color: bool)
 fn without_secrets<'a>(content: &'a [u8], diagnostics: &[Diagnostic]) -> Cow<'a, [u8]> {
     let mut content = Cow::Borrowed(content);
     for span in diagnostics.iter().filter(|one| one.code == Code::SEC405).map(|one| one.span) {
-        let hidden = span.start + 4..span.end.saturating_sub(2);
+        // Of a key in PEM the first line says what it is, and the rest is the secret.
+        let written = content.get(span.start..span.end).unwrap_or_default();
+        let shown = match written.starts_with(b"-----BEGIN") {
+            true => written.iter().position(|byte| *byte == b'\n').unwrap_or(4),
+            false => 4,
+        };
+        let hidden = span.start + shown..span.end.saturating_sub(2);
         if let Some(bytes) = content.to_mut().get_mut(hidden) {
             bytes.iter_mut().filter(|byte| byte.is_ascii_graphic()).for_each(|byte| *byte = b'*');
         }

@@ -5,18 +5,19 @@ use crate::diagnostic::{Applicability, Code, Diagnostic, Severity, Span};
 use crate::validate::subject::{Found, Subject, replace};
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
+    let before = subject.document.opener.and_then(|opener| subject.text.get(..opener.start));
+    let wrapped = before.is_some_and(|before| before.contains("```"));
     for block in &subject.document.markup.blocks {
         let Some(opener) = block.opener.filter(|_| !block.closed) else { continue };
         // A fence in a list or quote ends with it; that is allowed, and often meant.
         let end = subject.text.len();
         let rest = subject.text.get(block.span.end..).unwrap_or_default();
-        if !rest.trim().is_empty() {
+        if !rest.trim_start().is_empty() {
             continue;
         }
         let written = subject.slice(opener);
         // The end of a fence around all of it, which is told of as such.
-        let wrapped = subject.document.opener.and_then(|opener| subject.text.get(..opener.start));
-        if wrapped.is_some_and(|before| before.contains("```")) {
+        if wrapped {
             continue;
         }
         let mark: String = {

@@ -3,6 +3,7 @@
 use crate::diagnostic::{Applicability, Code, Diagnostic, Edit, Fix, Severity, Span, slips};
 use crate::document::{Document, Heading, Part};
 use crate::domain::Profile;
+use crate::domain::limits::OUTLINE_ENTRIES;
 
 use crate::validate::subject::{Found, Subject, quoted};
 
@@ -93,11 +94,13 @@ impl House<'_> {
     fn misspelled(&self, title: &str) -> Option<&Heading> {
         let wanted = title.to_lowercase();
         let is_other = |heading: &Heading| SECTIONS.iter().any(|(other, ..)| heading.is(other));
-        self.document.headings.iter().filter(|heading| !is_other(heading)).find(|heading| {
-            let own = heading.title.trim_end_matches(':').to_lowercase();
-            let close = own.len().abs_diff(wanted.len()) <= SLIPS;
-            close && slips(&own, &wanted) <= SLIPS
-        })
+        self.document.headings.iter().take(OUTLINE_ENTRIES).filter(|heading| !is_other(heading)).find(
+            |heading| {
+                let own = heading.title.trim_end_matches(':').to_lowercase();
+                let close = own.len().abs_diff(wanted.len()) <= SLIPS;
+                close && slips(&own, &wanted) <= SLIPS
+            },
+        )
     }
 
     fn slip(&self, title: &str, field: &str, heading: &Heading) -> Diagnostic {

@@ -1,17 +1,22 @@
 //! REF301 and REF302 of links: headings that are not there, files that are not there, and ways out of the tree.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::diagnostic::{Applicability, Code, Diagnostic, Severity, Span, nearest};
 use crate::document::{Heading, Link};
 use crate::domain::Dialect;
 
+use crate::validate::FINDINGS;
 use crate::validate::subject::{Found, Subject, quoted, replace};
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     let links = &subject.document.markup.links;
     let mut anchors: Option<HashSet<String>> = None;
+    let before = found.len();
     for link in links {
+        if found.len() >= before + FINDINGS {
+            return;
+        }
         let target = link.target.as_str();
         // What is to be filled in says nothing yet.
         if target.contains(['{', '<', '$', '*']) || target.contains("...") {
@@ -29,13 +34,20 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     }
 }
 
+/// Headings among which a near one is looked for.
+const GUESSED: usize = 300;
+
 fn is_relative(target: &str) -> bool {
     let first = target.split(['/', '?', '#']).next().unwrap_or_default();
     !target.is_empty() && !target.starts_with('/') && !target.starts_with('\\') && !first.contains(':')
 }
 
 fn no_heading(link: &Link, anchor: &str, anchors: &HashSet<String>) -> Diagnostic {
-    let near = nearest(anchor, anchors.iter().map(String::as_str), 1);
+    // A document of more headings than that is no place to guess in.
+    let near = match anchors.len() {
+        ..=GUESSED => nearest(anchor, anchors.iter().map(String::as_str), 1),
+        _ => Vec::new(),
+    };
     let near = near.first().copied();
     let written = link.target_span != link.span;
     let fixes = near.filter(|_| written).map(|near| {
@@ -117,14 +129,12 @@ fn joined(path: &str, target: &str) -> Option<String> {
 fn anchors_of(subject: &Subject<'_>) -> HashSet<String> {
     let mut anchors: HashSet<String> = HashSet::new();
     let document = subject.document;
+    let mut repeats: HashMap<String, usize> = HashMap::new();
     for heading in &document.headings {
         let base = github_slug(subject, heading);
-        let mut slug = base.clone();
-        let mut number = 0;
-        while !anchors.insert(slug.clone()) && number < document.headings.len() {
-            number += 1;
-            slug = format!("{base}-{number}");
-        }
+        let number = repeats.entry(base.clone()).or_default();
+        anchors.insert(if *number == 0 { base } else { format!("{base}-{number}") });
+        *number += 1;
     }
     for section in &document.derived.outline {
         anchors.extend(section.path.rsplit('/').next().map(str::to_owned));

@@ -3,6 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic, Severity};
 
 use super::links::covers;
+use crate::validate::FINDINGS;
 use crate::validate::subject::{Found, Subject, inside, quoted};
 
 /// Where homes begin.
@@ -49,6 +50,9 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
             let owner = path.split(['/', '\\']).next().unwrap_or_default();
             let before = body.get(..at).and_then(|before| before.chars().next_back());
             let whole = before.is_none_or(|letter| !is_path(letter) && letter != '~');
+            if seen.len() >= FINDINGS {
+                return;
+            }
             if !whole || !is_somebody(owner, home) || !seen.insert(path) {
                 continue;
             }

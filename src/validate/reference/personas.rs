@@ -7,6 +7,8 @@ use crate::domain::{Dialect, Field};
 use super::tools::tools_of;
 use crate::validate::subject::{Found, Subject, inside, quoted};
 
+/// So many missing ones are told of.
+const MOST: usize = 16;
 /// Agents that products bring along.
 const BUILT_IN: [&str; 14] = [
     "agent",
@@ -87,6 +89,9 @@ fn named(subject: &Subject<'_>, entry: &Entry, name: &str, span: Span, found: &m
     }
     let Some(slug) = slug(name) else { return };
     let own = subject.document.name.as_ref() == Some(&slug);
+    if found.iter().filter(|one| one.code == Code::REF305).count() >= MOST {
+        return;
+    }
     let judged = if entry.key == "skills" { others.knows_skills() } else { others.knows_personas() };
     if own || !judged || BUILT_IN.contains(&slug.as_str()) || others.has(slug.as_str()) || others.has(name) {
         return;

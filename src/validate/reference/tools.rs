@@ -7,6 +7,7 @@ use crate::document::Entry;
 use crate::domain::{Dialect, Field};
 
 use super::known_tools;
+use crate::validate::FINDINGS;
 use crate::validate::subject::{Found, Subject, inside, quoted, replace};
 
 /// A tool that the front matter names.
@@ -115,7 +116,12 @@ fn split(text: &str, blanks: bool) -> Vec<&str> {
 
 fn unknown(subject: &Subject<'_>, entry: &Entry, tools: &[Tool<'_>], found: &mut Found) {
     let Some(known) = known_tools::of(subject.dialect()) else { return };
+    let before = found.len();
     for tool in tools {
+        // To look for a near name costs more than the rest, so it has an end.
+        if found.len() >= before + FINDINGS {
+            return;
+        }
         let base = tool.base();
         // Servers bring tools of their own, patterns name several.
         if base.is_empty()

@@ -26,6 +26,7 @@ const COLLECTORS: [&str; 12] = [
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     let body = subject.body();
+    let collected = COLLECTORS.iter().any(|collector| body.contains(collector));
     for (at, _) in body.match_indices("http") {
         let before = body.get(..at).unwrap_or_default();
         let rest = body.get(at..).unwrap_or_default();
@@ -41,9 +42,10 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
             .next()
             .unwrap_or_default();
         let start = subject.body_start() + at;
-        if COLLECTORS
-            .iter()
-            .any(|collector| host.ends_with(collector) || host.contains(&format!(".{collector}")))
+        if collected
+            && COLLECTORS
+                .iter()
+                .any(|collector| host.ends_with(collector) || host.contains(&format!(".{collector}")))
             && !subject.document.markup.is_quote(start)
         {
             let span = Span { start, end: start + url.trim_end_matches(['.', ',', '`', ';']).len() };
@@ -84,7 +86,7 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
 /// The address up to what closes it. Blanks inside braces belong to it.
 fn url(text: &str) -> &str {
     let mut depth = 0_usize;
-    for (at, letter) in text.char_indices().take(2000) {
+    for (at, letter) in text.char_indices().take(500) {
         match letter {
             '{' => depth += 1,
             '}' => depth = depth.saturating_sub(1),
@@ -93,7 +95,7 @@ fn url(text: &str) -> &str {
             _ => {}
         }
     }
-    let end = text.char_indices().nth(2000).map_or(text.len(), |(at, _)| at);
+    let end = text.char_indices().nth(500).map_or(text.len(), |(at, _)| at);
     text.get(..end).unwrap_or_default()
 }
 

@@ -76,13 +76,19 @@ const UNSEEN: [&str; 8] = [
 
 fn elements(subject: &Subject<'_>, found: &mut Found) {
     /// A tag is no longer than this.
-    const TAG: usize = 400;
+    const TAG: usize = 200;
+    /// So many unseen elements are looked into.
+    const ELEMENTS: usize = 256;
+    let mut elements = 0;
     let body = subject.body();
     for html in &subject.document.markup.html {
         let text = subject.slice(*html);
         for (at, _) in text.match_indices('<') {
             let start = html.start - subject.body_start() + at;
             let window = body.get(start..).unwrap_or_default();
+            if !window.as_bytes().get(1).is_some_and(u8::is_ascii_alphabetic) {
+                continue;
+            }
             let Some(close) = window.bytes().take(TAG).position(|byte| byte == b'>') else { continue };
             let tag = window.get(1..close).unwrap_or_default().to_lowercase();
             let name: String = tag.chars().take_while(char::is_ascii_alphanumeric).collect();
@@ -92,6 +98,10 @@ fn elements(subject: &Subject<'_>, found: &mut Found) {
                 .any(|style| if style.starts_with(' ') { tag.contains(style) } else { bare.contains(style) });
             if name.is_empty() || !unseen {
                 continue;
+            }
+            elements += 1;
+            if elements > ELEMENTS {
+                return;
             }
             let rest = window.get(close + 1..).unwrap_or_default();
             let mut limit = rest.len().min(LONGEST);

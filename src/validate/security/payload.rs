@@ -5,12 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 
+use crate::validate::FINDINGS;
 use crate::validate::subject::{Found, Subject, quoted};
 
 /// Characters of the shortest payload.
 const SHORTEST: usize = 40;
 /// Characters of encoded bytes that say nothing readable and are still worth a word.
 const OPAQUE: usize = 100;
+/// Bytes before a run that tell whether it is part of an address.
+const NEAR: usize = 200;
 /// Characters that are decoded to see whether they say something.
 const LOOKED_AT: usize = 4096;
 
@@ -20,7 +23,7 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     let mut at = subject.body_start();
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     let first = found.len();
-    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty() && found.len() < first + FINDINGS) {
         let length = rest.iter().take_while(|byte| is_letter(byte)).count();
         if length < SHORTEST {
             at += length.max(1);
@@ -55,7 +58,12 @@ fn is_opaque(written: &str, before: &str) -> bool {
     let (capitals, digits) = (count(u8::is_ascii_uppercase), count(u8::is_ascii_digit));
     let lowers = count(u8::is_ascii_lowercase);
     let fifth = written.len() / 5;
-    let word = before.rsplit([' ', '\n', '\t', '"', '(']).next().unwrap_or_default();
+    let mut from = before.len().saturating_sub(NEAR);
+    while !before.is_char_boundary(from) {
+        from += 1;
+    }
+    let near = before.get(from..).unwrap_or_default();
+    let word = near.rsplit([' ', '\n', '\t', '"', '(']).next().unwrap_or_default();
     written.len() >= OPAQUE
         && capitals > fifth
         && lowers > fifth
@@ -90,6 +98,9 @@ fn commands(subject: &Subject<'_>, first: usize, found: &mut Found) {
         return;
     }
     for (span, line) in subject.body_lines() {
+        if found.len() >= first + 2 * FINDINGS {
+            return;
+        }
         let Some(at) = line
             .find("base64 -d")
             .or_else(|| line.find("base64 --decode"))

@@ -49,6 +49,10 @@ const WARY: [&str; 40] = [
     "threat",
     "override attempts",
 ];
+/// So many phrases are looked at.
+const HITS: usize = 512;
+/// Bytes of a line that are read on either side of a phrase.
+const NEAR: usize = 400;
 /// Lines above a list that may introduce it.
 const LOOK_BACK: usize = 16;
 
@@ -57,7 +61,7 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     if hits.is_empty() {
         return;
     }
-    for (start, end) in hits {
+    for (start, end) in hits.into_iter().take(HITS) {
         let span = inside(subject.document.body, start, end);
         if !subject.is_prose(span.start) || subject.document.markup.is_html(span.start) {
             continue;
@@ -81,8 +85,15 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
 fn is_mention(body: &str, start: usize, end: usize) -> bool {
     let line_start = body.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
     let line_end = body.get(end..).and_then(|rest| rest.find('\n')).map_or(body.len(), |length| end + length);
-    let before = body.get(line_start..start).unwrap_or_default();
-    let line = body.get(line_start..line_end).unwrap_or_default();
+    let (mut from, mut to) = (line_start.max(start.saturating_sub(NEAR)), line_end.min(end + NEAR));
+    while !body.is_char_boundary(from) {
+        from += 1;
+    }
+    while !body.is_char_boundary(to) {
+        to -= 1;
+    }
+    let before = body.get(from..start).unwrap_or_default();
+    let line = body.get(from..to).unwrap_or_default();
     let marks = line.trim_start();
     if marks.starts_with('|') || marks.starts_with('#') || is_quoted(before) {
         return true;

@@ -80,7 +80,7 @@ const SHAPES: [Shape; 40] = [
     shape("r8_", Word, 37, 40, "Replicate"),
     shape("pat-na1-", Url, 36, 36, "HubSpot"),
     shape("key-", Hex, 32, 32, "Mailgun"),
-    shape("eyJ", Dotted, 60, 4096, "web token"),
+    shape("eyJ", Dotted, 60, 2048, "web token"),
 ];
 
 /// Words that mark an example.
@@ -120,9 +120,9 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
             continue;
         }
         let before = text.get(..hit.start()).and_then(|before| before.bytes().next_back());
-        if before
-            .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b'+'))
-        {
+        if before.is_some_and(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b'+' | b'.')
+        }) {
             continue;
         }
         // No token is longer than this, and a text of nothing but prefixes must not be read again for each.
