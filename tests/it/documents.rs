@@ -9,6 +9,7 @@ use persona_registry::domain::{Dialect, DialectReason, Profile};
 use persona_registry::validate::{Judged, judge};
 use proptest::prelude::*;
 
+use crate::rule_files::{fixes_mend, spans_are_true};
 use crate::rules::apply;
 
 fn read(content: &[u8]) -> Judged {
@@ -336,6 +337,9 @@ proptest! {
 
     #[test]
     fn any_document_is_read(text in document_text()) {
-        check_invariants(text.as_bytes(), &read(text.as_bytes()));
+        let judged = read(text.as_bytes());
+        check_invariants(text.as_bytes(), &judged);
+        spans_are_true("some/path.md", text.as_bytes(), &judged);
+        fixes_mend("some/path.md", text.as_bytes(), &judged);
     }
 }

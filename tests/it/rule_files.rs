@@ -254,6 +254,21 @@ pub fn spans_are_true(path: &str, content: &[u8], judged: &Judged) {
                 assert!(text.is_char_boundary(start) && text.is_char_boundary(end), "{path}: {found:#?}");
             }
         }
+        // Rules that quote the very text that they point at.
+        let quoting = [
+            Code::SCH106,
+            Code::CNT202,
+            Code::CNT208,
+            Code::REF302,
+            Code::REF303,
+            Code::SEC407,
+            Code::SEC410,
+        ];
+        if valid && quoting.contains(&found.code) && found.message.starts_with('"') {
+            let start: String = text[found.span.start..found.span.end].chars().take(60).collect();
+            let quoted = format!("\"{}", start.escape_debug());
+            assert!(found.message.starts_with(&quoted), "{path}: {} does not quote {start:?}", found.message);
+        }
         for fix in &found.fixes {
             assert!(
                 fix.edits.windows(2).all(|pair| pair[0].span.end <= pair[1].span.start),

@@ -22,6 +22,7 @@ const SECTIONS: [(&str, &str, &str); 4] = [
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     let (document, content) = (subject.document, subject.content);
     let house = House { document, content };
+    let before = found.len();
     if !document.headings.iter().any(|heading| heading.level == 1) {
         found.push(Diagnostic {
             help: Some("give the body a title, such as `# System Instruction: Backend Developer`".into()),
@@ -36,6 +37,10 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
         house.protocol(name, part.as_ref(), found);
     }
     house.tag(found);
+    // Whatever is added behind an open fence becomes code.
+    if document.markup.blocks.iter().any(|block| !block.closed) {
+        found.iter_mut().skip(before).for_each(|one| one.fixes.clear());
+    }
 }
 
 /// Slips of the pen in a heading that still is the one meant.

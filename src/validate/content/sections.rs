@@ -2,17 +2,23 @@
 
 use std::collections::HashMap;
 
-use crate::diagnostic::{Applicability, Code, Diagnostic, Label, Severity, Span};
+use crate::diagnostic::{Applicability, Code, Diagnostic, Edit, Fix, Label, Severity, Span};
 use crate::document::Heading;
 
-use crate::validate::subject::{Found, Subject, quoted, replace};
+use crate::validate::FINDINGS;
+use crate::validate::subject::{Found, Subject, quoted};
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     repeated(subject, found);
     let mut before: Option<&Heading> = None;
+    let mut skips = 0;
     for heading in &subject.document.headings {
         if let Some(above) = before.filter(|above| heading.level > above.level + 1) {
             found.push(skipped(subject, above, heading));
+            skips += 1;
+            if skips >= FINDINGS {
+                return;
+            }
         }
         before = Some(heading);
     }
@@ -46,19 +52,10 @@ fn repeated(subject: &Subject<'_>, found: &mut Found) {
 }
 
 fn skipped(subject: &Subject<'_>, above: &Heading, heading: &Heading) -> Diagnostic {
-    let written = subject.slice(heading.span);
-    let blanks = written.len() - written.trim_start().len();
-    let marks = written.trim_start().chars().take_while(|mark| *mark == '#').count();
-    let fix = (marks > 0).then(|| {
-        let start = heading.span.start + blanks;
-        let right = "#".repeat(usize::from(above.level) + 1);
-        let span = Span { start, end: start + marks };
-        replace(format!("make it level {}", above.level + 1), Applicability::Unsafe, span, &right)
-    });
     Diagnostic {
         labels: vec![Label { span: above.span, message: format!("level {}", above.level) }],
         help: Some(format!("use level {}", above.level + 1)),
-        fixes: fix.into_iter().collect(),
+        fixes: raise(subject, above, heading).into_iter().collect(),
         ..Diagnostic::new(
             Code::CNT207,
             Severity::Info,
@@ -71,4 +68,31 @@ fn skipped(subject: &Subject<'_>, above: &Heading, heading: &Heading) -> Diagnos
             ),
         )
     }
+}
+
+/// Raises the heading and all that follow it below the same one, so that the hole does not move to the next.
+fn raise(subject: &Subject<'_>, above: &Heading, heading: &Heading) -> Option<Fix> {
+    /// A fix of more edits is work for people.
+    const EDITS: usize = 64;
+    let too_deep = heading.level - above.level - 1;
+    let following =
+        subject.document.headings.iter().skip_while(|other| other.span.start < heading.span.start);
+    let mut edits = Vec::new();
+    for other in following.take_while(|other| other.level > above.level) {
+        let written = subject.slice(other.span);
+        let marks = written.trim_start();
+        let start = other.span.start + written.len() - marks.len();
+        let count = marks.bytes().take_while(|mark| *mark == b'#').count();
+        if count == 0 || edits.len() == EDITS {
+            return None;
+        }
+        let level = other.level.saturating_sub(too_deep).max(above.level + 1);
+        let span = Span { start, end: start + count };
+        edits.push(Edit { span, text: "#".repeat(usize::from(level)) });
+    }
+    Some(Fix {
+        title: format!("make it level {}", above.level + 1),
+        applicability: Applicability::Unsafe,
+        edits,
+    })
 }
