@@ -79,9 +79,7 @@ fn is_path(letter: char) -> bool {
 fn is_somebody(owner: &str, home: &str) -> bool {
     let name = owner.to_lowercase();
     let letters = name.chars().filter(|letter| letter.is_alphanumeric()).count();
-    letters >= 2
-        && !(home != "file:///" && ANYBODY.contains(&name.as_str()))
-        && !name.contains("your")
-        && !name.contains("user")
-        && !name.contains('.')
+    let anybody = home != "file:///" && ANYBODY.contains(&name.as_str());
+    let stand_in = ["your", "user", "."].iter().any(|part| name.contains(part));
+    letters >= 2 && !anybody && !stand_in
 }

@@ -74,7 +74,7 @@ fn is_opaque(written: &str, before: &str) -> bool {
 
 /// What the letters say, when that is text.
 fn decoded(written: &str) -> Option<String> {
-    let hex = written.len() % 2 == 0 && written.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let hex = written.len().is_multiple_of(2) && written.bytes().all(|byte| byte.is_ascii_hexdigit());
     let bytes = if hex {
         let pairs = (0..written.len().min(LOOKED_AT) / 2).map(|pair| written.get(pair * 2..pair * 2 + 2));
         pairs.map(|pair| u8::from_str_radix(pair.unwrap_or_default(), 16).unwrap_or(0)).collect()
