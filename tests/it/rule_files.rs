@@ -186,8 +186,11 @@ pub fn fixes_mend(path: &str, content: &[u8], before: &Judged) {
         let wrong = judged.diagnostics.iter().filter(|one| one.severity == Severity::Error);
         wrong.map(|one| one.code).collect()
     };
+    // With the field: a section that is filled may lack parts that nobody asked for while it was empty.
     let count = |judged: &Judged, of: &Diagnostic| {
-        judged.diagnostics.iter().filter(|one| one.code == of.code && one.severity == of.severity).count()
+        let same =
+            |one: &&Diagnostic| (one.code, one.severity, &one.field) == (of.code, of.severity, &of.field);
+        judged.diagnostics.iter().filter(same).count()
     };
     for found in &before.diagnostics {
         for fix in found.fixes.iter().filter(|fix| fix.applicability != Applicability::DisplayOnly) {
