@@ -192,7 +192,10 @@ pub fn fixes_mend(path: &str, content: &[u8], before: &Judged) {
             |one: &&Diagnostic| (one.code, one.severity, &one.field) == (of.code, of.severity, &of.field);
         judged.diagnostics.iter().filter(same).count()
     };
-    for found in &before.diagnostics {
+    // Of front matter that is broken otherwise, a repair of one value may bring more of it to light.
+    let broken =
+        before.diagnostics.iter().any(|one| one.code.family() == "Syntax" && one.severity == Severity::Error);
+    for found in before.diagnostics.iter().filter(|one| !(broken && one.code == Code::SYN008)) {
         for fix in found.fixes.iter().filter(|fix| fix.applicability != Applicability::DisplayOnly) {
             let mended = apply(content, fix);
             let after = judge_alone(path, &mended);

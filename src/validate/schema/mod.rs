@@ -29,7 +29,7 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
         }
     }
     if let Some(entry) = document.entry("name") {
-        name::format(subject.dialect(), entry, found);
+        name::format(subject, entry, found);
         name::reserved(subject, entry, found);
     } else if document.name.is_none() && document.name_source == NameSource::Path {
         name::unusable_path(document, found);

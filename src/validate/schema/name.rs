@@ -32,7 +32,8 @@ const VENDOR_WORDS: [&str; 2] = ["anthropic", "claude"];
 const DEVICES: [&str; 10] = ["con", "prn", "aux", "nul", "com1", "com2", "com3", "lpt1", "lpt2", "lpt3"];
 
 /// The name outside the grammar of its dialect. Where it is for display only, whatever makes a slug will do.
-pub(super) fn format(dialect: Dialect, entry: &Entry, found: &mut Found) {
+pub(super) fn format(subject: &Subject<'_>, entry: &Entry, found: &mut Found) {
+    let dialect = subject.dialect();
     let Some(name) = entry.text().map(str::trim).filter(|name| !name.is_empty()) else { return };
     let slug = slug(name);
     let wanted = slug.as_ref().and_then(|slug| in_dialect(dialect, slug.as_str()));
@@ -50,11 +51,7 @@ pub(super) fn format(dialect: Dialect, entry: &Entry, found: &mut Found) {
         },
         (Some(_), Some(wanted)) if wanted != name && !display_only => Diagnostic {
             help: Some(format!("it is stored as `{}`", slug.as_ref().map_or("", Name::as_str))),
-            fixes: vec![Fix {
-                title: format!("rename to `{wanted}`"),
-                applicability: Applicability::Unsafe,
-                edits: vec![Edit { span: entry.value_span, text: plain_or_quoted(&wanted) }],
-            }],
+            fixes: rename(subject, entry, name, &wanted).into_iter().collect(),
             ..Diagnostic::new(
                 Code::SCH103,
                 Severity::Warning,
@@ -65,6 +62,18 @@ pub(super) fn format(dialect: Dialect, entry: &Entry, found: &mut Found) {
         _ => return,
     };
     found.push(Diagnostic { field: Some("frontmatter.name".into()), ..diagnostic });
+}
+
+/// Writes the name anew, when it stands alone where it is: behind odd keys its place reaches too far, and what was
+/// recovered is to be quoted first.
+fn rename(subject: &Subject<'_>, entry: &Entry, name: &str, wanted: &str) -> Option<Fix> {
+    let written = subject.slice(entry.value_span);
+    let alone = written.trim_matches(['"', '\'']).trim() == name || !written.contains('\n');
+    (alone && !entry.recovered).then(|| Fix {
+        title: format!("rename to `{wanted}`"),
+        applicability: Applicability::Unsafe,
+        edits: vec![Edit { span: entry.value_span, text: plain_or_quoted(wanted) }],
+    })
 }
 
 /// The name as the dialect would write it.
