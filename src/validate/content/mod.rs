@@ -12,9 +12,9 @@ use crate::domain::{Dialect, Profile};
 
 use super::subject::{Found, Subject};
 
-/// Lines of a skill's body and of a rule, by the advice of their makers (agentskills.io, cursor.com, 2026-09).
+/// Lines of a skill's body and of a rule, by the advice of their makers (agentskills.io, cursor.com).
 const ADVISED_LINES: usize = 500;
-/// Characters of a Copilot agent (docs.github.com, 2026-09).
+/// Characters of a Copilot agent (docs.github.com).
 const COPILOT_CHARACTERS: usize = 30_000;
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {

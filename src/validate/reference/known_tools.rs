@@ -1,4 +1,4 @@
-//! The tools of each product, as of September 2026, from their documentation: code.claude.com (tools reference),
+//! The tools of each product, written down in November 2026 without their documentation at hand, to be checked against it: code.claude.com (tools reference),
 //! opencode.ai (tools), geminicli.com (tools), code.visualstudio.com (chat tools; other names are ignored there).
 
 use crate::domain::Dialect;

@@ -7,7 +7,7 @@ use crate::domain::limits::DESCRIPTION_BYTES;
 
 use crate::validate::subject::{Found, Subject};
 
-/// Characters of a skill's description, by its specification (agentskills.io, 2025-12).
+/// Characters of a skill's description, by its specification (agentskills.io).
 const SKILL_DESCRIPTION: usize = 1024;
 /// Characters of what a skill says about compatibility.
 const SKILL_COMPATIBILITY: usize = 500;

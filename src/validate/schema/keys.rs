@@ -1,5 +1,5 @@
-//! The keys that each dialect reads, and what kind of value each takes. Lists from the documentation of the products,
-//! as of September 2026: code.claude.com (sub-agents, skills), agentskills.io, docs.github.com and
+//! The keys that each dialect reads, and what kind of value each takes. Written down in November 2026 without the
+//! products' documentation at hand, which is where to check them: code.claude.com (sub-agents, skills), agentskills.io, docs.github.com and
 //! code.visualstudio.com (custom agents, prompts, instructions), opencode.ai, geminicli.com, cursor.com.
 
 use crate::domain::Dialect;

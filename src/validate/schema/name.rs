@@ -9,7 +9,7 @@ use super::TRUTH_WORDS;
 use super::field::required;
 use crate::validate::subject::{Found, Subject, quoted};
 
-/// Names of built-in agents, from the documentation of each product, September 2026.
+/// Names of built-in agents, written down in November 2026; to be checked against their documentation.
 const BUILT_IN: [(Dialect, &[&str]); 4] = [
     (
         Dialect::ClaudeCode,

@@ -8,7 +8,7 @@ use super::TRUTH_WORDS;
 use super::keys::{Kind, known};
 use crate::validate::subject::{Found, Subject, field_of, quoted, replace};
 
-/// Short names of models in Claude Code, as of September 2026 (code.claude.com, model configuration).
+/// Short names of models in Claude Code, written down in November 2026; to be checked at code.claude.com (model configuration).
 const CLAUDE_MODELS: [&str; 8] =
     ["sonnet", "opus", "haiku", "inherit", "default", "best", "opusplan", "fable"];
 

@@ -1,5 +1,5 @@
 //! SEC405: credentials in the shapes that providers give them. No pattern engine: a prefix, then letters of one kind.
-//! Shapes as the providers document them, as of September 2026.
+//! Shapes written down in November 2026; to be checked against the providers' documentation.
 
 use std::sync::LazyLock;
 
