@@ -14,6 +14,7 @@ mod delete;
 mod dev_certs;
 mod diff;
 mod exit;
+mod explain;
 mod export;
 mod flags;
 mod form;
@@ -99,6 +100,7 @@ Examples:
 enum Command {
     Serve(serve::Args),
     Validate(validate::Args),
+    Explain(explain::Args),
     Get(get::Args),
     List(list::Args),
     Put(put::Args),
@@ -145,6 +147,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
     match command {
         Command::Serve(args) => serve::run(load(&[args.flags.given()], true)?, out).await,
         Command::Validate(args) => validate::run(&args, out),
+        Command::Explain(args) => explain::run(&args, out),
         Command::Get(args) => {
             let config = load(&[args.remote.given(), args.place.given()], false)?;
             get::run(&args, &config, out).await

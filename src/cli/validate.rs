@@ -1,6 +1,6 @@
 //! `persona validate`: judges files without a registry, as a put would.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
@@ -8,9 +8,9 @@ use super::remote::Source;
 use super::table::some;
 use super::{Failure, Outcome, Output, report, walk};
 use crate::diagnostic::{Diagnostic, Severity, render};
-use crate::document::Input;
+use crate::document::{Input, name_of};
 use crate::domain::{Dialect, Profile};
-use crate::validate::judge;
+use crate::validate::{Judged, Neighbours, Options, Others, judge_among};
 
 /// Judge persona files without a registry, as a put would
 #[derive(Debug, clap::Args)]
@@ -92,6 +92,9 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
         .collect();
     let found = walk::find(&paths)?;
     let mut tally = Tally { skipped: found.skipped, ..Tally::default() };
+    // What lies beside a document is known when a folder is judged, not when a few files are.
+    let whole = paths.iter().any(|path| path.is_dir());
+    let mut others = if whole { Some(names_of(&found.files)) } else { None };
     let files = found.files.into_iter().map(Source::Path);
     for source in stdin.then_some(Source::Stdin).into_iter().chain(files) {
         // One file that cannot be read must not hide what is wrong with the others.
@@ -107,7 +110,11 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
             Source::Stdin => args.stdin_filename.clone().unwrap_or_default(),
             Source::Path(path) => walk::slashed(path),
         };
-        let found = look(args, &path, &content);
+        let judged = look(args, &path, &content, others.as_ref());
+        if let (Some(others), Some(name)) = (&mut others, &judged.document.name) {
+            others.add_body(name, &path, content.get(judged.document.body.start..).unwrap_or_default());
+        }
+        let found = judged.diagnostics;
         tally.count(&found);
         match print(args.format, report::shown(&path), &content, &found, out) {
             // Whoever reads has enough, but the exit code is still wanted: `validate | head` under pipefail.
@@ -123,9 +130,28 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
     })
 }
 
-fn look(args: &Args, path: &str, content: &[u8]) -> Vec<Diagnostic> {
+/// The names of all files, so that each can be judged among the others.
+fn names_of(files: &[PathBuf]) -> Others {
+    let mut others = Others::default();
+    for file in files {
+        // What cannot be read is told of when its turn comes.
+        let Ok(head) = walk::head(file) else { continue };
+        let place = walk::slashed(file);
+        if let Some(name) = name_of(&head, Some(&place)) {
+            others.add(&name, &place);
+        }
+    }
+    others
+}
+
+fn look(args: &Args, path: &str, content: &[u8], others: Option<&Others>) -> Judged {
     let path = Some(path).filter(|path| !path.is_empty());
-    judge(&Input { content, path, dialect: args.dialect, profile: args.profile }).diagnostics
+    let input = Input { content, path, dialect: args.dialect, profile: args.profile };
+    let exists = |path: &str| Path::new(path).exists();
+    // The text of stdin lies nowhere.
+    let on_disk = path.is_some_and(|path| Path::new(path).is_file());
+    let files: Option<&dyn Fn(&str) -> bool> = if on_disk { Some(&exists) } else { None };
+    judge_among(&input, &Options::default(), Neighbours { others, files, stored: None })
 }
 
 fn print(

@@ -5,8 +5,8 @@ mod near;
 mod position;
 pub mod render;
 
-pub use code::{Code, Severity};
-pub use near::{did_you_mean, nearest};
+pub use code::{Code, FixKind, Rule, Severity};
+pub use near::{did_you_mean, nearest, slips};
 pub use position::{LineIndex, Places, Position};
 
 /// Half-open byte offsets into the submitted bytes.

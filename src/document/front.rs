@@ -153,11 +153,14 @@ fn fence_fault(text: &str, fences: &Fences, found: &mut Vec<Diagnostic>) {
         Some(Fault::Unclosed) => {
             let at = Span { start: fences.body, end: fences.body };
             let ended = text.get(..fences.body).is_some_and(|before| before.ends_with('\n'));
-            let closer = if ended { "---\n" } else { "\n---\n" };
+            // Without a body one error would take the place of the other.
+            let rest = text.get(fences.body..).unwrap_or_default();
+            let body = if rest.trim().is_empty() { "TODO: write the instructions.\n" } else { "" };
+            let closer = format!("{}---\n{body}", if ended { "" } else { "\n" });
             found.push(Diagnostic {
                 labels: vec![Label { span: at, message: "a closing `---` was expected here".into() }],
                 help: Some("close the front matter with a line `---`".into()),
-                fixes: vec![replace("close the front matter", Applicability::Unsafe, at, closer)],
+                fixes: vec![replace("close the front matter", Applicability::Unsafe, at, &closer)],
                 ..new(fences.opener, "the front matter is never closed")
             });
         }

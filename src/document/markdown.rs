@@ -1,8 +1,10 @@
-//! The one door to the Markdown parser: headings, bold labels, code spans and the first paragraph of a body.
+//! The door to the Markdown parser: headings, bold labels, code spans and the first paragraph of a body.
 
 use std::ops::Range;
 
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+
+use super::markup::{Collector, Markup};
 
 /// Containers (quotes, list items) that one line may open. The parser's time grows with their number on every later
 /// line, and nobody reads forty nested lists.
@@ -15,8 +17,8 @@ const CONTAINER_INDENT: usize = 120;
 pub(super) struct Outline {
     pub(super) headings: Vec<Heading>,
     pub(super) labels: Vec<Label>,
-    /// Code spans with their backticks.
-    pub(super) codes: Vec<Range<usize>>,
+    /// Links, code and quotes.
+    pub(super) markup: Markup,
     /// The first paragraph outside lists and quotes, markup taken out.
     pub(super) first_paragraph: Option<String>,
     /// The place where containers nest too deep; then nothing was read.
@@ -51,11 +53,13 @@ pub(super) fn read(body: &str) -> Outline {
     if let Some(range) = too_deep(body) {
         return Outline { too_deep: Some(range), ..Outline::default() };
     }
+    let mut collector = Collector::default();
     let mut reader = Reader { body, ..Reader::default() };
     for (event, range) in Parser::new_ext(body, Options::empty()).into_offset_iter() {
+        collector.event(body, &event, &range);
         reader.event(&event, range);
     }
-    reader.outline
+    Outline { markup: collector.markup, ..reader.outline }
 }
 
 #[derive(Default)]
@@ -81,10 +85,7 @@ impl Reader<'_> {
             Event::Start(tag) => self.start(tag, range),
             Event::End(tag) => self.end(*tag, range),
             Event::Text(text) => self.text(text),
-            Event::Code(text) => {
-                self.outline.codes.push(range);
-                self.text(text);
-            }
+            Event::Code(text) => self.text(text),
             Event::SoftBreak | Event::HardBreak => {
                 self.text(" ");
                 self.line_start = true;

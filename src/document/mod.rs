@@ -9,6 +9,7 @@ mod fence;
 mod front;
 mod guard;
 mod markdown;
+mod markup;
 mod offence;
 mod outline;
 mod recover;
@@ -19,6 +20,7 @@ mod yaml;
 pub use emit::to_yaml;
 pub use entries::Entry;
 pub use front::Reading;
+pub use markup::{CodeBlock, Link, Markup};
 pub use outline::{Heading, Part};
 pub use slug::{named, slug};
 
@@ -89,6 +91,8 @@ pub struct Document {
     pub output: Option<Part>,
     /// The tag; its text is empty when no code span follows the label.
     pub tag: Option<Part>,
+    /// Links, code and quotes of the body.
+    pub markup: Markup,
 }
 
 impl Document {
@@ -152,6 +156,7 @@ pub fn parse(input: &Input<'_>) -> (Document, Vec<Diagnostic>) {
         input: structure.input,
         output: structure.output,
         tag: structure.tag,
+        markup: structure.markup,
         entries,
     };
     (document, found)
@@ -189,6 +194,22 @@ fn derived(
         body_offset: outline::to_u32(body),
         token_estimate: derive::tokens(text),
     }
+}
+
+/// The name that a document gives itself or gets from its path, without a look at its body.
+#[must_use]
+pub fn name_of(content: &[u8], path: Option<&str>) -> Option<Name> {
+    let text = text(content);
+    let fences = fence::find(&text);
+    let entries = fences.map_or_else(Vec::new, |fences| front::read(&text, &fences, &mut Vec::new()).0);
+    written_name(&entries, path).0.as_deref().and_then(slug)
+}
+
+/// The content as text of the very same length: a byte that is no UTF-8 is read as one `?`. What is beyond the size
+/// limit is left out.
+#[must_use]
+pub fn text(content: &[u8]) -> std::borrow::Cow<'_, str> {
+    source::text(content, &mut Vec::new())
 }
 
 /// The name as written: the front matter's, else the file stem or, for files that are called alike everywhere, the

@@ -8,6 +8,7 @@ use crate::domain::limits::{OUTLINE_ENTRIES, OUTLINE_LEVELS, SECTION_SLUG_BYTES,
 use crate::domain::{Interaction, Section};
 
 use super::markdown;
+use super::markup::Markup;
 use super::slug::section_slug;
 use super::source::cut;
 
@@ -61,6 +62,7 @@ pub(super) struct Structure {
     pub(super) output: Option<Part>,
     pub(super) tag: Option<Part>,
     pub(super) first_paragraph: Option<String>,
+    pub(super) markup: Markup,
 }
 
 /// Reads the structure of the body that starts at `offset`.
@@ -75,6 +77,7 @@ pub(super) fn read(text: &str, offset: usize) -> Structure {
         unaddressed,
         too_deep: outline.too_deep.as_ref().map(moved),
         first_paragraph: outline.first_paragraph,
+        markup: outline.markup.moved(offset),
         ..Structure::default()
     };
     let labels: Vec<(String, Part)> = outline
@@ -105,13 +108,14 @@ pub(super) fn read(text: &str, offset: usize) -> Structure {
     };
     structure.input = part("Input");
     structure.output = part("Output");
+    let markup = &structure.markup;
     let code_in = |span: Span| {
-        let code =
-            outline.codes.iter().map(moved).find(|code| span.start <= code.start && code.end <= span.end)?;
+        let inside = |code: &&Span| span.start <= code.start && code.end <= span.end;
+        let code = markup.codes.iter().find(inside)?;
         Some(text.get(code.start..code.end)?.trim_matches('`').trim().to_owned())
     };
     let label = outline.labels.iter().find(|label| plain_title(&label.text).eq_ignore_ascii_case("Tag"));
-    structure.tag = label
+    let tag = label
         .map(|label| Part {
             span: moved(&label.range),
             text: code_in(moved(&label.value)).unwrap_or_default(),
@@ -120,6 +124,7 @@ pub(super) fn read(text: &str, offset: usize) -> Structure {
             let heading = headings.iter().find(|heading| heading.is("Tag"))?;
             Some(Part { span: heading.span, text: code_in(heading.section).unwrap_or_default() })
         });
+    structure.tag = tag;
     structure.headings = headings;
     structure
 }

@@ -20,20 +20,25 @@ pub(super) fn read<'a>(content: &'a [u8], found: &mut Vec<Diagnostic>) -> Cow<'a
             ..Diagnostic::new(Code::SYN011, Severity::Error, span, message)
         });
     }
+    let text = text(content, found);
+    byte_order_mark(&text, found);
+    control_characters(&text, found);
+    text
+}
+
+/// The part that is read, and a finding for each place that is no UTF-8.
+pub(super) fn text<'a>(content: &'a [u8], found: &mut Vec<Diagnostic>) -> Cow<'a, str> {
     let text = match std::str::from_utf8(content) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(replace_invalid(content, found)),
     };
-    let text = match text {
+    match text {
         Cow::Borrowed(text) => Cow::Borrowed(cut(text, DOCUMENT_BYTES)),
         Cow::Owned(mut text) => {
             text.truncate(cut(&text, DOCUMENT_BYTES).len());
             Cow::Owned(text)
         }
-    };
-    byte_order_mark(&text, found);
-    control_characters(&text, found);
-    text
+    }
 }
 
 /// The longest start of the text that fits into so many bytes.

@@ -1,10 +1,24 @@
-//! The rules, one family a file. Pure: a [`Document`] in, findings out; nothing is looked up anywhere.
+//! The rules, one family a folder. Pure: a [`Document`] and what is known beside it in, findings out.
 
 mod content;
+mod neighbours;
+mod reference;
+mod registry;
 mod schema;
+mod security;
+mod subject;
+
+pub use neighbours::{Neighbours, Others};
+
+use std::collections::HashMap;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::document::{Document, Input, parse};
+use crate::document::{Document, Input, parse, text};
+
+use subject::Subject;
+
+/// Findings of one rule that a document reports one by one.
+const FINDINGS: usize = 64;
 
 /// Which findings are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,24 +61,42 @@ pub fn judge(input: &Input<'_>) -> Judged {
 /// Reads and judges by the rules that are wanted.
 #[must_use]
 pub fn judge_with(input: &Input<'_>, options: &Options) -> Judged {
+    judge_among(input, options, Neighbours::default())
+}
+
+/// Reads and judges by the rules that are wanted, with a look at what is beside the document.
+#[must_use]
+pub fn judge_among(input: &Input<'_>, options: &Options, neighbours: Neighbours<'_>) -> Judged {
     let (document, mut diagnostics) = parse(input);
+    let text = text(input.content);
+    let subject =
+        Subject { document: &document, content: input.content, text: &text, path: input.path, neighbours };
+    schema::check(&subject, &mut diagnostics);
+    content::check(&subject, &mut diagnostics);
+    reference::check(&subject, &mut diagnostics);
+    security::check(&subject, &mut diagnostics);
+    registry::check(&subject, &mut diagnostics);
     diagnostics.retain(|found| options.wants(found.code));
-    diagnostics.extend(check(&document, input.content, options));
-    sort(&mut diagnostics);
+    diagnostics.sort_by_key(|found| (found.span, found.code));
+    cap(&mut diagnostics);
     Judged { document, diagnostics }
 }
 
-/// Judges what was read. Findings of reading itself come from [`parse`] and are not repeated.
-#[must_use]
-pub fn check(document: &Document, content: &[u8], options: &Options) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    schema::check(document, content, &mut found);
-    content::check(document, content, &mut found);
-    found.retain(|found| options.wants(found.code));
-    sort(&mut found);
-    found
-}
-
-fn sort(found: &mut [Diagnostic]) {
-    found.sort_by_key(|found| (found.span, found.code));
+/// Keeps the first findings of each rule; the last of them says how many more there are.
+fn cap(found: &mut Vec<Diagnostic>) {
+    let mut counts: HashMap<Code, usize> = HashMap::new();
+    found.iter().for_each(|one| *counts.entry(one.code).or_default() += 1);
+    if counts.values().all(|count| *count <= FINDINGS) {
+        return;
+    }
+    let mut kept: HashMap<Code, usize> = HashMap::new();
+    found.retain_mut(|one| {
+        let seen = kept.entry(one.code).or_default();
+        *seen += 1;
+        let rest = counts.get(&one.code).map_or(0, |count| count.saturating_sub(FINDINGS));
+        if *seen == FINDINGS && rest > 0 {
+            one.message.push_str(&format!(", and {rest} more places"));
+        }
+        *seen <= FINDINGS
+    });
 }

@@ -154,12 +154,45 @@ fn without_a_server_every_remote_command_says_how_to_start_one() {
 }
 
 #[test]
+fn files_of_a_folder_are_judged_among_each_other() {
+    let other = GOOD.replace("Do it well.", "Do it otherwise.");
+    let linking =
+        GOOD.replace("good", "linking").replace("Do it well.", "See [this](gone.md) and [that](a.md).");
+    let folder = folder(&[("p/a.md", GOOD), ("p/b.md", &other), ("p/c.md", &linking)]);
+    let output = persona(&["validate", "p", "--format", "concise"], folder.path(), "");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        stdout(&output),
+        "p/b.md:2:7: error[REG501] \"good\" is the name of \"p/a.md\" already\n\
+         p/c.md:7:12: warning[REF301] \"gone.md\" leads to no file\n"
+    );
+    // Of files that are named one by one nothing is said about others.
+    let output = persona(&["validate", "p/b.md", "--format", "concise"], folder.path(), "");
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn rules_are_explained_by_code_and_by_name() {
+    let folder = folder(&[]);
+    let page = persona(&["explain", "syn008"], folder.path(), "");
+    assert!(stdout(&page).starts_with("# SYN008 unquoted-colon\n"), "{}", stdout(&page));
+    assert_eq!(page.stdout, persona(&["explain", "unquoted-colon"], folder.path(), "").stdout);
+    let all = persona(&["explain"], folder.path(), "");
+    assert_eq!(stdout(&all).lines().count(), 51);
+    let unknown = persona(&["explain", "SYN088"], folder.path(), "");
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(stderr(&unknown).contains("`SYN088` is no rule; did you mean"), "{}", stderr(&unknown));
+}
+
+#[test]
 fn help_tells_the_exit_codes_and_shows_examples() {
     let folder = folder(&[]);
     let help = persona(&["--help"], folder.path(), "");
     assert_eq!(help.status.code(), Some(0));
     assert!(stdout(&help).contains("Exit codes:"));
-    for command in ["validate", "get", "list", "put", "delete", "watch", "status", "config", "completions"] {
+    for command in
+        ["validate", "explain", "get", "list", "put", "delete", "watch", "status", "config", "completions"]
+    {
         let help = persona(&[command, "--help"], folder.path(), "");
         assert_eq!(help.status.code(), Some(0));
         assert!(stdout(&help).contains("Examples:"), "{command}");

@@ -9,21 +9,24 @@ use persona_registry::document::{Input, Reading};
 use persona_registry::domain::Dialect;
 use persona_registry::validate::judge;
 
-struct Row {
-    path: String,
-    dialect: String,
-    strict_ok: String,
-    defects: String,
+use crate::rule_files::{fixes_mend, spans_are_true};
+
+/// A file of the corpus and what its manifest says of it.
+pub struct Row {
+    pub path: String,
+    pub dialect: String,
+    pub strict_ok: String,
+    pub defects: String,
 }
 
 impl Row {
     /// The path in its repository: the first folder only says which one.
-    fn inner(&self) -> &str {
+    pub fn inner(&self) -> &str {
         self.path.split_once('/').unwrap().1
     }
 }
 
-fn corpus() -> Option<(PathBuf, Vec<Row>)> {
+pub fn corpus() -> Option<(PathBuf, Vec<Row>)> {
     let Ok(root) = std::env::var("PERSONA_CORPUS") else {
         eprintln!("PERSONA_CORPUS is not set: no corpus was read, and this test has shown nothing");
         return None;
@@ -53,7 +56,7 @@ fn has_line(content: &[u8], start: &str) -> bool {
     String::from_utf8_lossy(content).lines().any(|line| line.starts_with(start))
 }
 
-fn read(root: &Path, row: &Row) -> Vec<u8> {
+pub fn read(root: &Path, row: &Row) -> Vec<u8> {
     std::fs::read(root.join(&row.path)).unwrap()
 }
 
@@ -127,6 +130,10 @@ fn errors_agree_with_the_manifest() {
                 Code::CNT201 => row.defects.contains("empty-body"),
                 Code::SYN009 => row.defects.contains("duplicate-key"),
                 Code::SYN002 => row.defects.contains("control"),
+                Code::SEC401 => row.defects.contains("invisible:TAG"),
+                Code::SEC403 => row.defects.contains("invisible:"),
+                Code::SEC405 => row.defects.contains("secret-like"),
+                Code::SEC406 => row.defects.contains("injection-phrase"),
                 _ => false,
             };
             if found.blocks_storing() && !explained {
@@ -147,6 +154,38 @@ fn errors_agree_with_the_manifest() {
     });
     eprintln!("recovered: {}", recovered_ones.count());
     assert!(alarms.is_empty(), "errors that the manifest does not explain: {alarms:#?}");
+}
+
+/// What is promised of fixes and spans holds on files that real people wrote.
+#[test]
+fn fixes_and_spans_hold_on_real_files() {
+    let Some((root, rows)) = corpus() else { return };
+    for row in &rows {
+        let content = read(&root, row);
+        let judged = judge(&Input { content: &content, path: Some(row.inner()), ..Input::default() });
+        spans_are_true(row.inner(), &content, &judged);
+        fixes_mend(row.inner(), &content, &judged);
+    }
+}
+
+/// Two scanners ship fixtures of attacks. What they hide is found.
+#[test]
+fn attack_fixtures_are_found() {
+    let Some((root, rows)) = corpus() else { return };
+    for (end, codes) in [
+        ("malicious/ascii-smuggling/SKILL.md", &[Code::SEC401][..]),
+        (
+            "security/malicious-skill/SKILL.md",
+            &[Code::SEC403, Code::SEC406, Code::SEC407, Code::SEC408, Code::SEC410][..],
+        ),
+    ] {
+        let row = rows.iter().find(|row| row.path.ends_with(end)).expect("a fixture");
+        let content = read(&root, row);
+        let judged = judge(&Input { content: &content, path: Some(row.inner()), ..Input::default() });
+        for code in codes {
+            assert!(judged.diagnostics.iter().any(|found| found.code == *code), "{end}: {code} is silent");
+        }
+    }
 }
 
 /// The manifest's eleven kinds and the dialects that are right for each. `docs/dialects.md` has the reasons.

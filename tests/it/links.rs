@@ -9,7 +9,8 @@ use pulldown_cmark::{Event, Parser, Tag};
 fn relative_links_of_the_documentation_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = vec![root.join("README.md")];
-    let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let folders = ["docs", "docs/rules"].map(|folder| fs::read_dir(root.join(folder)).unwrap());
+    let docs = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
     files.extend(docs.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
     let mut broken = Vec::new();
     for file in files {

@@ -59,7 +59,10 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Crates that only these files or folders may name.
 const CRATES: &[(&str, &[&str])] = &[
     ("serde_yaml", &["src/document/yaml.rs"]),
-    ("pulldown_cmark", &["src/document/markdown.rs"]),
+    ("pulldown_cmark", &["src/document/markdown.rs", "src/document/markup.rs"]),
+    ("unicode_security", &["src/validate/security/confusable.rs"]),
+    ("regex", &["src/validate/security/directives.rs"]),
+    ("aho_corasick", &["src/validate/security/secrets.rs"]),
     ("sled", &["src/store/sled.rs"]),
     ("zstd", &["src/store/"]),
     ("annotate_snippets", &["src/diagnostic/"]),

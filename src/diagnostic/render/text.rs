@@ -1,5 +1,6 @@
 //! Findings for people.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use std::ops::Range;
@@ -7,7 +8,7 @@ use std::ops::Range;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::excerpt;
-use crate::diagnostic::{Applicability, Diagnostic, LineIndex, Severity, Span};
+use crate::diagnostic::{Applicability, Code, Diagnostic, LineIndex, Severity, Span};
 
 /// A label so many lines away is drawn in the same excerpt; one further off gets its own.
 const NEAR: usize = 6;
@@ -15,6 +16,7 @@ const NEAR: usize = 6;
 /// Draws findings as rustc does: code, place, the line, what to do. `color` adds terminal colours.
 #[must_use]
 pub fn text(path: &str, content: &[u8], diagnostics: &[Diagnostic], color: bool) -> String {
+    let content = &without_secrets(content, diagnostics);
     let index = LineIndex::new(content);
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let path = escaped(path);
@@ -31,6 +33,24 @@ pub fn text(path: &str, content: &[u8], diagnostics: &[Diagnostic], color: bool)
         drawn.push_str("\n\n");
     }
     drawn
+}
+
+/// The content with all but four and two characters of each secret starred out: drawings end up in logs.
+fn without_secrets<'a>(content: &'a [u8], diagnostics: &[Diagnostic]) -> Cow<'a, [u8]> {
+    let mut content = Cow::Borrowed(content);
+    for span in diagnostics.iter().filter(|one| one.code == Code::SEC405).map(|one| one.span) {
+        // Of a key in PEM the first line says what it is, and the rest is the secret.
+        let written = content.get(span.start..span.end).unwrap_or_default();
+        let shown = match written.starts_with(b"-----BEGIN") {
+            true => written.iter().position(|byte| *byte == b'\n').unwrap_or(4),
+            false => 4,
+        };
+        let hidden = span.start + shown..span.end.saturating_sub(2);
+        if let Some(bytes) = content.to_mut().get_mut(hidden) {
+            bytes.iter_mut().filter(|byte| byte.is_ascii_graphic()).for_each(|byte| *byte = b'*');
+        }
+    }
+    content
 }
 
 /// One line a finding: `path:line:col: error[SYN008] message`.

@@ -1,0 +1,89 @@
+//! The document under judgement, with what every rule asks of it.
+
+use crate::diagnostic::{Applicability, Diagnostic, Edit, Fix, Span};
+use crate::document::{Document, Entry};
+use crate::domain::Dialect;
+
+use super::Neighbours;
+
+/// Longest quote in a message, in characters.
+const QUOTED: usize = 60;
+
+/// What is judged, and what is known about it.
+pub(super) struct Subject<'a> {
+    pub(super) document: &'a Document,
+    /// The submitted bytes.
+    pub(super) content: &'a [u8],
+    /// The same as text: offsets are the same.
+    pub(super) text: &'a str,
+    /// Where it comes from.
+    pub(super) path: Option<&'a str>,
+    pub(super) neighbours: Neighbours<'a>,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn dialect(&self) -> Dialect {
+        self.document.derived.dialect
+    }
+
+    /// The text of a place; empty where there is none.
+    pub(super) fn slice(&self, span: Span) -> &'a str {
+        self.text.get(span.start..span.end.min(self.text.len())).unwrap_or_default()
+    }
+
+    /// The body as text.
+    pub(super) fn body(&self) -> &'a str {
+        self.text.get(self.document.body.start..).unwrap_or_default()
+    }
+
+    /// Where the body begins.
+    pub(super) fn body_start(&self) -> usize {
+        self.document.body.start
+    }
+
+    /// Whether a place of the body is neither code nor quoted by `>`.
+    pub(super) fn is_prose(&self, at: usize) -> bool {
+        !self.document.markup.is_code(at) && !self.document.markup.is_quote(at)
+    }
+
+    /// Lines of the body with their places, line endings left out.
+    pub(super) fn body_lines(&self) -> impl Iterator<Item = (Span, &'a str)> {
+        let mut at = self.body_start();
+        self.body().split_inclusive('\n').map(move |line| {
+            let start = at;
+            at += line.len();
+            let text = line.trim_end_matches(['\n', '\r']);
+            (Span { start, end: start + text.len() }, text)
+        })
+    }
+
+    /// The text of a place as a message quotes it.
+    pub(super) fn quoted(&self, span: Span) -> String {
+        quoted(self.slice(span))
+    }
+}
+
+/// Text as a message quotes it: escaped, and not too long.
+pub(super) fn quoted(text: &str) -> String {
+    let cut: String = text.chars().take(QUOTED).collect();
+    let dots = if cut.len() < text.len() { "…" } else { "" };
+    format!("{}{dots}", cut.escape_debug())
+}
+
+/// The path of a field of the front matter.
+pub(super) fn field_of(entry: &Entry) -> Option<String> {
+    Some(format!("frontmatter.{}", entry.key))
+}
+
+/// A fix of one edit.
+pub(super) fn replace(title: impl Into<String>, applicability: Applicability, span: Span, text: &str) -> Fix {
+    Fix { title: title.into(), applicability, edits: vec![Edit { span, text: text.into() }] }
+}
+
+/// One place inside another, by offsets into it.
+pub(super) fn inside(span: Span, start: usize, end: usize) -> Span {
+    Span { start: span.start + start, end: span.start + end }
+}
+
+/// All that was found so far.
+pub(super) type Found = Vec<Diagnostic>;
