@@ -66,7 +66,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sled", &["src/store/sled.rs"]),
     ("zstd", &["src/store/"]),
     ("annotate_snippets", &["src/diagnostic/"]),
-    ("prost", &["src/record/", "src/store/", "src/wire/", "src/grpc/"]),
+    ("prost", &["src/record/", "src/store/", "src/wire/", "src/grpc/", "src/client/personas/disk.rs"]),
     ("tonic", &["src/wire/", "src/grpc/", "src/client/", "src/server.rs", "src/server/", "src/cli/"]),
     ("hyper", &["src/edge/", "src/server/"]),
     ("tower", &["src/edge/", "src/grpc/", "src/client/tls.rs"]),
