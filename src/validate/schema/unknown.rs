@@ -199,7 +199,6 @@ mod tests {
             ("role", None),
             ("title", None),
             ("notes", None),
-            ("same", None),
             ("version", None),
         ] {
             assert_eq!(near(key, &known), expected, "{key}");
