@@ -928,7 +928,7 @@ func (x *RefusedSource) GetRefuseTime() *timestamppb.Timestamp {
 // Asks for records of the audit log. Every field that is given narrows them down.
 type ListAuditRecordsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of this principal, 256 bytes at most. Empty: of all.
+	// Of this principal, 512 bytes at most. Empty: of all.
 	Principal string `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
 	// Of this namespace. Empty or `-`: of all, and records that are of none.
 	Namespace string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`

@@ -867,7 +867,7 @@ export const RefusedSource_ReasonSchema: GenEnum<RefusedSource_Reason> = /*@__PU
  */
 export type ListAuditRecordsRequest = Message<"persona.registry.v1.ListAuditRecordsRequest"> & {
   /**
-   * Of this principal, 256 bytes at most. Empty: of all.
+   * Of this principal, 512 bytes at most. Empty: of all.
    *
    * @generated from field: string principal = 1;
    */
