@@ -114,7 +114,8 @@ pub(super) fn code(result: &Result<Outcome, Failure>) -> u8 {
                 | ClientError::TokenExposed { .. }
                 | ClientError::Incomplete(_)
                 | ClientError::Silent(_)
-                | ClientError::Pending(_),
+                | ClientError::Pending(_)
+                | ClientError::Closed,
             ..
         }) => 2,
         Err(Failure::Usage(_) | Failure::Config(_) | Failure::Io { .. } | Failure::Server(_)) => 2,

@@ -110,7 +110,7 @@ impl Client {
     where
         F: Future<Output = Result<Response<A>, Status>>,
     {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
         let mut left = self.options.retries;
         loop {
             let mut attempt = Request::new(request.clone());

@@ -64,6 +64,9 @@ pub enum ClientError {
     /// Nothing was received yet, and no error either.
     #[error("nothing was received from {0} yet")]
     Pending(String),
+    /// The client was closed.
+    #[error("the client was closed")]
+    Closed,
 }
 
 /// A status that is not OK, with its details.
@@ -107,7 +110,8 @@ impl ClientError {
             | Self::TokenExposed { .. }
             | Self::Incomplete(_)
             | Self::Silent(_)
-            | Self::Pending(_) => None,
+            | Self::Pending(_)
+            | Self::Closed => None,
         }
     }
 
@@ -120,7 +124,8 @@ impl ClientError {
             Self::Insecure { .. }
             | Self::TokenExposed { .. }
             | Self::Incomplete(_)
-            | Self::Missing { .. } => false,
+            | Self::Missing { .. }
+            | Self::Closed => false,
         }
     }
 
@@ -142,7 +147,7 @@ impl ClientError {
             | Self::Pending(_) => true,
             Self::TokenExposed { .. } => false,
             Self::Refused(refusal) => refusal.is_undecided(),
-            Self::Missing { .. } => false,
+            Self::Missing { .. } | Self::Closed => false,
         }
     }
 

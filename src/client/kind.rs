@@ -84,9 +84,11 @@ impl ClientError {
             Self::Missing { .. } => Code::NotFound,
             Self::Incomplete(_) => Code::Internal,
             Self::TokenExposed { .. } => Code::InvalidArgument,
-            Self::Unreachable { .. } | Self::Insecure { .. } | Self::Silent(_) | Self::Pending(_) => {
-                Code::Unavailable
-            }
+            Self::Unreachable { .. }
+            | Self::Insecure { .. }
+            | Self::Silent(_)
+            | Self::Pending(_)
+            | Self::Closed => Code::Unavailable,
         }
     }
 

@@ -1,9 +1,9 @@
-//! The calls that a service makes, in the client's namespace. All others are [`Client`](crate::client::Client)'s.
+//! The calls that a service makes, in the client's namespace. All others are [`Client`]'s.
 
 use bytes::Bytes;
 
 use super::Personas;
-use crate::client::ClientError;
+use crate::client::{Client, ClientError};
 use crate::wire::pb;
 
 /// Which version of a persona.
@@ -36,7 +36,7 @@ impl Personas {
             selector,
             ..Default::default()
         };
-        self.client().read(request).await
+        self.open()?.read(request).await
     }
 
     /// The personas that a filter matches (empty: all), without their documents, at one revision.
@@ -49,7 +49,7 @@ impl Personas {
             filter: filter.to_owned(),
             ..Default::default()
         };
-        Ok(self.client().list_all(request).await?.items)
+        Ok(self.open()?.list_all(request).await?.items)
     }
 
     /// Judges a document without storing it.
@@ -61,7 +61,7 @@ impl Personas {
         document: impl Into<Bytes>,
     ) -> Result<pb::ValidatePersonaResponse, ClientError> {
         let request = pb::ValidatePersonaRequest { content: document.into(), ..Default::default() };
-        self.client().validate(request).await
+        self.open()?.validate(request).await
     }
 
     /// Stores a document; once, however many attempts it takes.
@@ -69,7 +69,7 @@ impl Personas {
     /// # Errors
     /// What the registry refuses, or that it cannot be reached.
     pub async fn put(&self, request: pb::PutPersonaRequest) -> Result<pb::PutPersonaResponse, ClientError> {
-        self.client().put(pb::PutPersonaRequest { namespace: self.namespace(), ..request }).await
+        self.open()?.put(pb::PutPersonaRequest { namespace: self.namespace(), ..request }).await
     }
 
     /// Deletes a persona.
@@ -79,7 +79,7 @@ impl Personas {
     pub async fn delete(&self, name: &str) -> Result<pb::DeletePersonaResponse, ClientError> {
         let name = name.to_owned();
         let request = pb::DeletePersonaRequest { namespace: self.namespace(), name, ..Default::default() };
-        self.client().delete(request).await
+        self.open()?.delete(request).await
     }
 
     /// Points an alias at a version.
@@ -100,7 +100,7 @@ impl Personas {
             version,
             ..Default::default()
         };
-        self.client().set_alias(request).await
+        self.open()?.set_alias(request).await
     }
 
     /// Removes an alias.
@@ -115,7 +115,7 @@ impl Personas {
         let (name, alias) = (name.to_owned(), alias.to_owned());
         let request =
             pb::DeletePersonaAliasRequest { namespace: self.namespace(), name, alias, ..Default::default() };
-        self.client().delete_alias(request).await
+        self.open()?.delete_alias(request).await
     }
 
     /// Does several writes at one revision, or none.
@@ -126,7 +126,12 @@ impl Personas {
         &self,
         request: pb::BatchWritePersonasRequest,
     ) -> Result<pb::BatchWritePersonasResponse, ClientError> {
-        self.client().batch(pb::BatchWritePersonasRequest { namespace: self.namespace(), ..request }).await
+        self.open()?.batch(pb::BatchWritePersonasRequest { namespace: self.namespace(), ..request }).await
+    }
+
+    /// The client of calls, for as long as it was not closed.
+    fn open(&self) -> Result<&Client, ClientError> {
+        if *self.shared.closing.borrow() { Err(ClientError::Closed) } else { Ok(self.client()) }
     }
 
     fn namespace(&self) -> String {

@@ -27,6 +27,7 @@ pub(super) async fn follow(shared: Arc<Shared>, mut closing: watch::Receiver<boo
     shared.view.send_modify(|view| {
         down(view, heard);
         view.settled = true;
+        view.error = Some(ClientError::Closed);
     });
 }
 
@@ -48,7 +49,9 @@ impl Follower<'_> {
             (start(&view), view.revision)
         };
         let checked = &self.shared.checked;
-        let mut watch = self.shared.client.follow(checked.selection(), start, checked.pace());
+        // A connection that went dead under the stream must not be the one of the calls.
+        let client = self.shared.client.apart().unwrap_or_else(|_| self.shared.client.clone());
+        let mut watch = client.follow(checked.selection(), start, checked.pace());
         watch.holds(revision);
         loop {
             match watch.next().await {
@@ -331,7 +334,11 @@ mod tests {
         stream.say(Event::Synced(wire::Synced { revision: 9, count: 1 }));
         assert_eq!(held(&personas), named(&[("d", 1)]), "what the snapshot does not name is swept");
 
-        personas.shared.hub.lock().unwrap().end();
+        personas.close().await;
+        assert_eq!(personas.get("d").await.unwrap().version(), 1, "what is held is read on");
+        assert_eq!(personas.status().state, super::super::State::Closed);
+        assert!(matches!(personas.delete("d").await, Err(ClientError::Closed)));
+        assert!(matches!(personas.ready(std::time::Duration::MAX).await, Err(ClientError::Closed)));
         let mut told = Vec::new();
         while let Some(change) = hub.next().await {
             told.push(format!("{} {}", change.change_type(), change.name));

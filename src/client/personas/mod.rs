@@ -138,10 +138,12 @@ impl Personas {
     /// What keeps the stream from standing, once the time is over.
     pub async fn ready(&self, timeout: Duration) -> Result<(), ClientError> {
         self.start();
-        let mut view = self.shared.view.subscribe();
-        match tokio::time::timeout(timeout, view.wait_for(View::is_live)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(self.shared.view.borrow().trouble(&self.shared.checked)),
+        let (mut view, mut closing) = (self.shared.view.subscribe(), self.shared.closing.subscribe());
+        tokio::select! {
+            biased;
+            _ = closing.wait_for(|closing| *closing) => Err(ClientError::Closed),
+            _ = view.wait_for(View::is_live) => Ok(()),
+            () = tokio::time::sleep(timeout) => Err(self.shared.view.borrow().trouble(&self.shared.checked)),
         }
     }
 
@@ -160,13 +162,14 @@ impl Personas {
         hub.subscribe(&self.shared.view.borrow().personas)
     }
 
-    /// Calls of the registry, over a connection shared with the stream.
+    /// Calls of the registry, over a connection of their own.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.shared.client
     }
 
-    /// Ends the stream, and waits at most a second for the last writing to disk. What is held can still be read.
+    /// Ends the stream, and waits at most a second for the last writing to disk. What is held is read on, as CACHED; whatever
+    /// else is asked fails with [`ClientError::Closed`].
     pub async fn close(&self) {
         self.shared.closing.send_replace(true);
         let tasks = std::mem::take(&mut *self.shared.tasks.lock().unwrap_or_else(PoisonError::into_inner));

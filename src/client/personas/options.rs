@@ -155,6 +155,13 @@ impl Checked {
 
     fn look_at_security(&self) -> Result<(), InvalidOption> {
         let Options { tls, token, allow_insecure_token, .. } = &self.options;
+        let TlsOptions { ca_cert, client_cert, client_key, server_name } = tls;
+        let some =
+            ca_cert.is_some() || client_cert.is_some() || client_key.is_some() || server_name.is_some();
+        if some && !self.server.is_secure() {
+            let problem = format!("certificates are for https, and the target is {}", self.server);
+            return Err(InvalidOption::new("target", problem));
+        }
         if tls.client_cert.is_some() != tls.client_key.is_some() {
             return Err(InvalidOption::new("client_cert", "a certificate and its key go together"));
         }
@@ -246,6 +253,8 @@ mod tests {
         );
         let tls = TlsOptions { client_cert: Some("c.pem".into()), ..TlsOptions::default() };
         assert_eq!(wrong("https://a", Options { tls, ..options() }), "client_cert");
+        let tls = TlsOptions { ca_cert: Some("ca.pem".into()), ..TlsOptions::default() };
+        assert_eq!(wrong("http://a", Options { tls, ..options() }), "target");
         assert_eq!(wrong("http://192.0.2.1:1", Options { token: token(), ..options() }), "token");
         for (target, allow_insecure_token) in
             [("https://a", false), ("localhost", false), ("127.0.0.1", false), ("[::1]", false), ("a", true)]
