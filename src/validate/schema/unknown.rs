@@ -132,7 +132,15 @@ fn near<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     let far = if own.chars().count() > 5 { 2 } else { 1 };
     let distance = |other: &str| slips(&own, &bare(other));
     let nearest = known.iter().map(|other| (distance(other), *other)).min()?;
-    let alike = nearest.1.starts_with(own.chars().next()?) || nearest.0 == 1;
+    // Another first letter makes another word (`same`, `name`); one that is missing, doubled or swapped is a slip.
+    let letters = |key: &str| {
+        let mut letters: Vec<char> = bare(key).chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let (ours, theirs) = (letters(&own), letters(nearest.1));
+    let alike = nearest.1.starts_with(own.chars().next()?)
+        || (nearest.0 == 1 && (ours.len() != theirs.len() || ours == theirs));
     (nearest.0 <= far && nearest.1.len() > 3 && alike).then_some(nearest.1)
 }
 
@@ -199,6 +207,8 @@ mod tests {
             ("role", None),
             ("title", None),
             ("notes", None),
+            ("same", None),
+            ("ame", Some("name")),
             ("version", None),
         ] {
             assert_eq!(near(key, &known), expected, "{key}");
