@@ -3,6 +3,7 @@
 //!
 //! Modules stand in layer order; each may use those above it. `docs/architecture.md` draws the house.
 
+pub mod disk;
 pub mod domain;
 pub mod audit;
 pub mod filter;

@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::disk;
+
 /// The name of the file whose first record has this number.
 pub(super) fn name(first: u64) -> String {
     format!("audit-{first:020}.jsonl")
@@ -33,24 +35,10 @@ pub(super) fn list(dir: &Path) -> io::Result<Vec<(u64, u64)>> {
     Ok(files)
 }
 
-/// A directory for its owner alone, durable in the one above.
-pub(super) fn create_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)?;
-    sync_dir(dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
-}
-
 /// An empty file for its owner alone, durable by name; there must be none.
 pub(super) fn create(dir: &Path, first: u64) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(dir.join(name(first)))?;
-    sync_dir(dir)?;
+    let file = disk::private().read(true).write(true).create_new(true).open(dir.join(name(first)))?;
+    disk::sync_dir(dir)?;
     Ok(file)
 }
 
@@ -64,18 +52,7 @@ pub(super) fn open_to_read(dir: &Path, first: u64) -> io::Result<File> {
 
 pub(super) fn remove(dir: &Path, first: u64) -> io::Result<()> {
     fs::remove_file(dir.join(name(first)))?;
-    sync_dir(dir)
-}
-
-#[cfg(unix)]
-pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-/// Elsewhere a directory is no file that could be synced.
-#[cfg(not(unix))]
-pub(super) fn sync_dir(_path: &Path) -> io::Result<()> {
-    Ok(())
+    disk::sync_dir(dir)
 }
 
 #[cfg(unix)]

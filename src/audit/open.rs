@@ -12,6 +12,7 @@ use super::files;
 use super::record::{Action, Place, Record};
 use super::writer::{Log, Tip};
 use super::{AppendError, OpenError, Options};
+use crate::disk;
 use crate::domain::{StoreId, Timestamp};
 
 /// Commits of which the log has nothing, and should.
@@ -91,7 +92,7 @@ impl Log {
     /// The directory cannot be written, or there is a log in it.
     pub fn begin(dir: &Path, store_id: StoreId, options: Options, first: Record) -> Result<Self, OpenError> {
         let io = || files::at(dir.to_owned());
-        files::create_dir(dir).map_err(io())?;
+        disk::create_private_dir(dir).map_err(io())?;
         let file = files::create(dir, 1).map_err(io())?;
         let next = Place::behind(first.through.unwrap_or(0));
         let tip = Tip { seq: 0, link: Link::first(store_id), time: Timestamp(i64::MIN), next };

@@ -1,7 +1,7 @@
 //! The file of API tokens: made once, kept hashed, revoked by name. It is read again when it changes.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use argon2::Argon2;
@@ -10,6 +10,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 
 use super::api_token::{ApiToken, ApiTokens, PREFIX, check};
+use crate::disk;
 use crate::domain::{Grant, Timestamp, files};
 
 const ID_BYTES: usize = 8;
@@ -178,11 +179,11 @@ fn change(
         let path = path.to_owned();
         move |source| TokenError::Io { path, source }
     };
-    if let Some(parent) = path.parent() {
-        create_private(parent).map_err(at(parent))?;
-    }
+    // The data directory may not be there yet, and what will be in it is its owner's alone.
+    let folder = disk::folder_of(path);
+    disk::create_private_dir(folder).map_err(at(folder))?;
     let (lock, new) = (path.with_file_name(files::TOKENS_LOCK), path.with_file_name(files::TOKENS_NEW));
-    let held = private().create(true).append(true).open(&lock).map_err(at(&lock))?;
+    let held = disk::private().create(true).append(true).open(&lock).map_err(at(&lock))?;
     held.lock().map_err(at(&lock))?;
     let mut tokens: Vec<_> = ApiTokens::load(path)?.0.into_values().collect();
     change(&mut tokens)?;
@@ -191,36 +192,15 @@ fn change(
     if text.len() as u64 > FILE_BYTES {
         return Err(TokenError::Full);
     }
-    let mut file = private().create(true).write(true).truncate(true).open(&new).map_err(at(&new))?;
-    file.write_all(&text).and_then(|()| file.sync_all()).map_err(at(&new))?;
-    fs::rename(&new, path).map_err(at(path))?;
     // A revocation that a power cut takes back would be none.
-    let Some(parent) = path.parent() else { return Ok(()) };
-    File::open(parent).and_then(|dir| dir.sync_all()).map_err(at(parent))
-}
-
-/// The data directory may not be there yet, and what will be in it is its owner's alone.
-fn create_private(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
-}
-
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options
+    disk::replace(path, &new, &text).map_err(at(path))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::identity::Cause;
+    use std::fs;
+
     use super::*;
 
     fn new(name: &str) -> NewToken {

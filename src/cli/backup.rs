@@ -1,6 +1,6 @@
 //! `persona backup`: a snapshot of a running registry in a file.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use super::remote::{Remote, Source, connect};
 use super::{Failure, Outcome, Output, shape};
 use crate::client::Backup;
 use crate::config::Config;
+use crate::disk;
 use crate::registry::{BackupFacts, check_backup};
 
 /// Take a snapshot of the whole store at one revision, while writes go on
@@ -80,7 +81,8 @@ fn part_of(path: &Path) -> PathBuf {
 async fn into(coming: &mut Backup, part: &Path, path: &Path, out: &Output) -> Result<BackupFacts, Failure> {
     let failed = |source: io::Error| Failure::io(format!("cannot write {}", part.display()), source);
     let bar = if out.has_reader() { bar() } else { ProgressBar::hidden() };
-    let mut file = create(part).map_err(failed)?;
+    // Documents may be confidential.
+    let mut file = disk::private().write(true).create(true).truncate(true).open(part).map_err(failed)?;
     while let Some(chunk) = coming.next().await? {
         file.write_all(&chunk).map_err(failed)?;
         bar.inc(chunk.len() as u64);
@@ -90,18 +92,8 @@ async fn into(coming: &mut Backup, part: &Path, path: &Path, out: &Output) -> Re
     let facts = check_backup(part).map_err(|error| Failure::Server(Box::new(error)))?;
     fs::rename(part, path)
         .map_err(|source| Failure::io(format!("cannot write {}", path.display()), source))?;
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    disk::sync_dir(disk::folder_of(path)).map_err(failed)?;
     Ok(facts)
-}
-
-/// Documents may be confidential: the file is its owner's alone.
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 fn bar() -> ProgressBar {

@@ -1,7 +1,6 @@
 //! `persona dev-certs`: certificates to try TLS with, of an authority whose key is thrown away at once.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use super::form::Form;
 use super::output::printable;
 use super::{Failure, Outcome, Output, shape};
 use crate::client::is_server_name;
+use crate::disk;
 use crate::document::named;
 use crate::domain::{Clock as _, Name, SystemClock, Timestamp};
 use crate::wire;
@@ -98,7 +98,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Result<Outcome, Failure> {
             help: Some("name another folder, or say --force to replace what is there".to_owned()),
         });
     }
-    create_folder(&args.dir)
+    disk::create_private_dir(&args.dir)
         .map_err(|source| Failure::io(format!("cannot make {}", args.dir.display()), source))?;
     for file in files() {
         write(file).map_err(|source| Failure::io(format!("cannot write {}", file.path.display()), source))?;
@@ -204,27 +204,10 @@ fn params(
     Ok(params)
 }
 
-fn create_folder(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
-}
-
 /// Writes a file that is its owner's alone, whole or not at all: a server may be reading what it replaces.
 fn write(file: &Made) -> io::Result<()> {
     let mut part = file.path.file_name().unwrap_or_default().to_owned();
     part.push(".part");
     let part = file.path.with_file_name(part);
-    // What was left behind may be open to others, and opening it would keep it so.
-    drop(fs::remove_file(&part));
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut writing = options.open(&part)?;
-    writing.write_all(file.content.as_bytes())?;
-    writing.sync_all()?;
-    fs::rename(&part, &file.path)
+    disk::replace(&file.path, &part, file.content.as_bytes())
 }

@@ -133,6 +133,7 @@ pub(super) async fn refused(
         dialect: put.dialect,
         profile: put.profile,
         name: put.name.clone(),
+        namespace: put.namespace.clone(),
         ..Default::default()
     };
     // Drawing is a courtesy: when judging fails too, the refusal's own list is told.

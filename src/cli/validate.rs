@@ -10,7 +10,7 @@ use super::{Failure, Outcome, Output, report, walk};
 use crate::diagnostic::{Diagnostic, Severity, render};
 use crate::document::{Input, name_of};
 use crate::domain::{Dialect, Profile};
-use crate::validate::{Judged, Neighbours, Options, Others, judge_among};
+use crate::validate::{Beside, Judged, Neighbours, Options, Others, judge_among};
 
 /// Judge persona files without a registry, as a put would
 #[derive(Debug, clap::Args)]
@@ -151,7 +151,11 @@ fn look(args: &Args, path: &str, content: &[u8], others: Option<&Others>) -> Jud
     // The text of stdin lies nowhere.
     let on_disk = path.is_some_and(|path| Path::new(path).is_file());
     let files: Option<&dyn Fn(&str) -> bool> = if on_disk { Some(&exists) } else { None };
-    judge_among(&input, &Options::default(), Neighbours { others, files, stored: None })
+    judge_among(
+        &input,
+        &Options::default(),
+        Neighbours { others: others.map(|others| others as &dyn Beside), files, ..Neighbours::default() },
+    )
 }
 
 fn print(

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::domain::fraction;
+
 /// Waits for a row of attempts. [`Backoff::reset`] after a success.
 #[derive(Debug, Clone)]
 pub struct Backoff {
@@ -30,13 +32,6 @@ impl Backoff {
     pub fn reset(&mut self) {
         self.attempt = 0;
     }
-}
-
-/// A random number in [0, 1), from the bits of a v4 UUID: no other source of chance is linked in.
-fn fraction() -> f64 {
-    let (bits, _) = uuid::Uuid::new_v4().as_u64_pair();
-    // The top 32 bits of a v4 UUID carry no version mark.
-    f64::from(u32::try_from(bits >> 32).unwrap_or(0)) / (f64::from(u32::MAX) + 1.0)
 }
 
 #[cfg(test)]

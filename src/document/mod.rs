@@ -26,7 +26,7 @@ pub use slug::{named, slug};
 
 use crate::diagnostic::{Applicability, Code, Diagnostic, Severity, Span};
 use crate::domain::limits::DESCRIPTION_BYTES;
-use crate::domain::{Derived, Dialect, DialectReason, Field, Name, Profile};
+use crate::domain::{BodyMark, Derived, Dialect, DialectReason, Field, Name, Profile};
 
 use fence::Fences;
 
@@ -193,6 +193,7 @@ fn derived(
         interaction: structure.interaction(),
         body_offset: outline::to_u32(body),
         token_estimate: derive::tokens(text),
+        body_mark: BodyMark::of(text.as_bytes().get(body..).unwrap_or_default()),
     }
 }
 

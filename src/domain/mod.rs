@@ -2,6 +2,7 @@
 
 mod access;
 mod caller;
+mod chance;
 mod clock;
 mod commit;
 mod dialect;
@@ -16,6 +17,7 @@ mod role;
 
 pub use access::{Access, Granted, Missing, Scope};
 pub use caller::{Caller, Denied, Principal};
+pub use chance::fraction;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use commit::{
     Brought, Change, Commit, Method, RequestKey, RequestRecord, SourceBase, SourceId, StoreId, WriteOutcome,
@@ -25,5 +27,7 @@ pub use digest::{Digest, Etag};
 pub use field::Field;
 pub use name::{Alias, InvalidName, Name, Namespace};
 pub use number::{Revision, Sequence, Version};
-pub use persona::{AliasMove, Derived, Interaction, Origin, Persona, Purge, Section, Tombstone, View};
+pub use persona::{
+    AliasMove, BodyMark, Derived, Interaction, Origin, Persona, Purge, Section, Tombstone, View,
+};
 pub use role::{Grant, InvalidPattern, InvalidRole, Pattern, Permission, Role};

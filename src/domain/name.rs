@@ -121,6 +121,18 @@ impl Name {
     pub fn greatest() -> Self {
         Self("z".repeat(limits::NAME_BYTES).into())
     }
+
+    /// What a hurried reader sees of it: marks left out, digits and pairs as the letters that they resemble.
+    #[must_use]
+    pub fn looks(&self) -> String {
+        let letters = self.0.chars().filter(|letter| !matches!(letter, '-' | '_' | '.'));
+        let seen = letters.map(|letter| match letter {
+            '0' => 'o',
+            '1' | 'i' => 'l',
+            other => other,
+        });
+        seen.collect::<String>().replace("rn", "m").replace("vv", "w")
+    }
 }
 
 impl Alias {

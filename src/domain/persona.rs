@@ -74,6 +74,22 @@ pub struct Derived {
     pub body_offset: u32,
     /// A rough count of model tokens in the whole document.
     pub token_estimate: u32,
+    /// What bodies of one text have in common; none: it is empty, or the version is older than the mark.
+    pub body_mark: Option<BodyMark>,
+}
+
+/// The first bytes of SHA-256 of a body without the white space around it: leads to bodies that may be the same text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BodyMark(pub u64);
+
+impl BodyMark {
+    /// The mark of a body; none: there is nothing in it.
+    #[must_use]
+    pub fn of(body: &[u8]) -> Option<Self> {
+        let body = body.trim_ascii();
+        let first = *Digest::of(body).0.first_chunk()?;
+        Some(Self(u64::from_be_bytes(first))).filter(|_| !body.is_empty())
+    }
 }
 
 impl Derived {
@@ -93,6 +109,7 @@ impl Derived {
             interaction: None,
             body_offset: 0,
             token_estimate: 0,
+            body_mark: None,
         }
     }
 }

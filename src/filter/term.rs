@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Alias, Persona, Timestamp};
+use crate::domain::{Alias, BodyMark, Name, Persona, Timestamp};
 
 /// Bytes of a value that a term holds; of longer ones the beginning. A term that matches is only a candidate: what it
 /// leads to is compared whole.
@@ -30,6 +30,10 @@ pub enum Column {
     DisplayName = 8,
     /// An alias that named the version; of the view, not of the document.
     Alias = 9,
+    /// What the name looks like to a hurried reader.
+    Looks = 10,
+    /// The body's text, by its mark.
+    Body = 11,
 }
 
 /// A column and a value of it, as bytes that sort by column, then length, then value: the beginning of an index key.
@@ -66,6 +70,24 @@ impl Term {
         Self::new(Column::Alias, alias.as_str().as_bytes())
     }
 
+    /// The looks of a name.
+    #[must_use]
+    pub fn looks(name: &Name) -> Self {
+        Self::new(Column::Looks, name.looks().as_bytes())
+    }
+
+    /// A body.
+    #[must_use]
+    pub fn body(mark: BodyMark) -> Self {
+        Self::new(Column::Body, &mark.0.to_be_bytes())
+    }
+
+    /// Whether it is of this column.
+    #[must_use]
+    pub fn is_of(&self, column: Column) -> bool {
+        self.0.first() == Some(&(column as u8))
+    }
+
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -84,7 +106,9 @@ pub fn terms(persona: &Persona) -> BTreeSet<Term> {
         Term::new(Column::Dialect, derived.dialect.as_str().as_bytes()),
         Term::new(Column::DisplayName, derived.display_name.as_bytes()),
         Term::create_time(persona.create_time),
+        Term::looks(&persona.name),
     ]);
+    terms.extend(derived.body_mark.map(Term::body));
     for (key, value) in &derived.labels {
         terms.insert(Term::label(key, value));
         terms.insert(Term::new(Column::LabelKey, key.as_bytes()));

@@ -103,6 +103,8 @@ impl Personas {
         let profile = checks.profile(request.profile);
         let name = checks.optional_name(&request.name);
         let path = checks.bounded("path", request.path, PATH_BYTES);
+        let namespace = Some(&request.namespace).filter(|namespace| !namespace.is_empty());
+        let namespace = namespace.map(|namespace| checks.namespace(namespace));
         let select = rules(&mut checks, "select", &request.select);
         let ignore = rules(&mut checks, "ignore", &request.ignore);
         checks.done()?;
@@ -110,7 +112,7 @@ impl Personas {
         let content = request.content;
         let validate = registry::Validate { content: content.clone(), path, dialect, profile, name };
         let revision = self.registry.head();
-        let examined = self.registry.validate(caller, validate).await?;
+        let examined = self.registry.validate(caller, namespace.as_ref(), validate).await?;
         let storable = examined.is_storable();
         let mut diagnostics = examined.diagnostics;
         diagnostics.retain(|found| {

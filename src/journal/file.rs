@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::disk;
+
 /// A directory of files.
 pub trait Storage: fmt::Debug + Send + Sync {
     /// The names of all files in it, in any order.
@@ -92,10 +94,7 @@ pub struct Directory(PathBuf);
 impl Directory {
     /// This directory, made (with its parents) when it is missing.
     pub fn open(path: &Path) -> io::Result<Self> {
-        fs::create_dir_all(path)?;
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            sync_directory(parent)?;
-        }
+        disk::create_private_dir(path)?;
         Ok(Self(path.to_owned()))
     }
 }
@@ -125,23 +124,12 @@ impl Storage for Directory {
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        sync_directory(&self.0)
+        disk::sync_dir(&self.0)
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
-}
-
-#[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
-    fs::File::open(path)?.sync_all()
-}
-
-/// Elsewhere a directory is no file that could be opened and synced; its entries are journaled by the system.
-#[cfg(not(unix))]
-fn sync_directory(_path: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::{DecodeError, array, parsed, present};
 use crate::domain::{
-    Derived, Digest, Field, Interaction, Origin, Persona, Principal, Revision, Section, SourceId, Timestamp,
-    Version,
+    BodyMark, Derived, Digest, Field, Interaction, Origin, Persona, Principal, Revision, Section, SourceId,
+    Timestamp, Version,
 };
 
 /// [`Persona`] without its content.
@@ -63,6 +63,8 @@ pub(super) struct PersonaRecord {
     size: u32,
     #[prost(bool, tag = "23")]
     purged: bool,
+    #[prost(fixed64, optional, tag = "24")]
+    body_mark: Option<u64>,
 }
 
 /// The file that a version came from.
@@ -158,6 +160,7 @@ impl From<&Persona> for PersonaRecord {
             interaction,
             body_offset,
             token_estimate,
+            body_mark,
         } = &persona.derived;
         Self {
             namespace: persona.namespace.to_string(),
@@ -191,6 +194,7 @@ impl From<&Persona> for PersonaRecord {
             }),
             body_offset: *body_offset,
             token_estimate: *token_estimate,
+            body_mark: body_mark.map(|mark| mark.0),
         }
     }
 }
@@ -228,6 +232,7 @@ impl PersonaRecord {
                     .map(|InteractionRecord { input, output }| Interaction { input, output }),
                 body_offset: self.body_offset,
                 token_estimate: self.token_estimate,
+                body_mark: self.body_mark.map(BodyMark),
             },
             content,
         })

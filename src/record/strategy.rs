@@ -8,9 +8,9 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::domain::{
-    AliasMove, Brought, Change, Commit, Derived, Dialect, Digest, Field, Interaction, Name, Namespace,
-    Origin, Persona, Principal, Purge, RequestKey, RequestRecord, Revision, Section, Sequence, SourceBase,
-    SourceId, Timestamp, Tombstone, Version, WriteOutcome,
+    AliasMove, BodyMark, Brought, Change, Commit, Derived, Dialect, Digest, Field, Interaction, Name,
+    Namespace, Origin, Persona, Principal, Purge, RequestKey, RequestRecord, Revision, Section, Sequence,
+    SourceBase, SourceId, Timestamp, Tombstone, Version, WriteOutcome,
 };
 
 fn name() -> impl Strategy<Value = Name> {
@@ -67,24 +67,27 @@ fn derived() -> impl Strategy<Value = Derived> {
         vec(section(), 0..4),
         option::of((text(), text()).prop_map(|(input, output)| Interaction { input, output })),
     );
-    (words, lists, any::<u32>(), any::<u32>()).prop_map(|(words, lists, body_offset, token_estimate)| {
-        let (display_name, description, tag, dialect, model) = words;
-        let (labels, tools, front_matter, outline, interaction) = lists;
-        Derived {
-            display_name,
-            description,
-            tag,
-            dialect,
-            labels,
-            model,
-            tools,
-            front_matter,
-            outline,
-            interaction,
-            body_offset,
-            token_estimate,
-        }
-    })
+    (words, lists, any::<u32>(), any::<u32>(), option::of(any::<u64>())).prop_map(
+        |(words, lists, body_offset, token_estimate, mark)| {
+            let (display_name, description, tag, dialect, model) = words;
+            let (labels, tools, front_matter, outline, interaction) = lists;
+            Derived {
+                display_name,
+                description,
+                tag,
+                dialect,
+                labels,
+                model,
+                tools,
+                front_matter,
+                outline,
+                interaction,
+                body_offset,
+                token_estimate,
+                body_mark: mark.map(BodyMark),
+            }
+        },
+    )
 }
 
 fn persona() -> impl Strategy<Value = Persona> {
@@ -228,6 +231,7 @@ pub(super) fn plain_persona() -> Persona {
             interaction: None,
             body_offset: 0,
             token_estimate: 1,
+            body_mark: None,
         },
         content: Bytes::from_static(b"# A\n"),
         purged: false,

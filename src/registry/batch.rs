@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::alias::check_alias;
 use super::audit::Asked;
-use super::examine::{Examined, Validate, draft_of, examined_all, told_again};
+use super::examine::{Examined, Validate, draft_of, told_again};
 use super::proposal::{Action, AliasTarget, Operation, Proposal, Written};
 use super::write::{etag_text, idempotent};
 use super::{Error, Registry};
@@ -86,7 +86,7 @@ impl Registry {
             BatchOperation::Put { document, .. } => Some(document.clone()),
             _ => None,
         });
-        let read = examined_all(documents.collect()).await?;
+        let read = self.examined_all(Some(&batch.namespace), documents.collect()).await?;
         if let Some((written, head)) = self.replayed(request.as_ref())? {
             return Ok(done(written, head, read.into_iter().map(told_again).collect()));
         }

@@ -1,14 +1,18 @@
 //! Reading and judging a document: the one function behind putting, importing and validating.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use super::Error;
+use super::beside::Stored;
 use super::error::{Rejected, Violation};
 use super::proposal::Draft;
+use super::{Error, Registry};
 use crate::diagnostic::Diagnostic;
 use crate::document::{Document, Input};
-use crate::domain::{Dialect, Digest, Name, Profile};
-use crate::validate;
+use crate::domain::{Dialect, Digest, Name, Namespace, Profile, Revision};
+use crate::store::{Store, StoreError};
+use crate::validate::{Judged, Neighbours, Options, judge_among};
 
 /// Documents above this are read on a thread that may block, in bytes: below it reading costs less than moving.
 const INLINE_BYTES: usize = 16 * 1024;
@@ -26,6 +30,13 @@ pub struct Validate {
     pub profile: Option<Profile>,
     /// The name that it would be put under; none: the document's.
     pub name: Option<Name>,
+}
+
+impl Validate {
+    fn input(&self) -> Input<'_> {
+        let (path, dialect, profile) = (self.path.as_deref(), self.dialect, self.profile);
+        Input { content: &self.content, path, dialect, profile }
+    }
 }
 
 /// What was found.
@@ -48,14 +59,9 @@ impl Examined {
 }
 
 /// Reads and judges a document: the one function behind putting, importing and validating.
-pub fn examine(request: &Validate) -> Result<Examined, Error> {
-    let input = Input {
-        content: &request.content,
-        path: request.path.as_deref(),
-        dialect: request.dialect,
-        profile: request.profile,
-    };
-    let validate::Judged { document, diagnostics } = validate::judge(&input);
+fn examine(request: &Validate, neighbours: Neighbours<'_>) -> Result<Examined, Error> {
+    let neighbours = Neighbours { name: request.name.as_ref(), ..neighbours };
+    let Judged { document, diagnostics } = judge_among(&request.input(), &Options::default(), neighbours);
     if let (Some(asked), Some(found)) = (&request.name, &document.name)
         && asked != found
     {
@@ -66,6 +72,20 @@ pub fn examine(request: &Validate) -> Result<Examined, Error> {
     }
     let name = request.name.clone().or_else(|| document.name.clone());
     Ok(Examined { document, diagnostics, name })
+}
+
+/// Examines among the personas of a namespace.
+fn examine_among(
+    store: &Store,
+    at: Revision,
+    namespace: &Namespace,
+    request: &Validate,
+) -> Result<Result<Examined, Error>, StoreError> {
+    let beside = Stored::new(store, namespace, at);
+    let stored = |name: &Name| beside.derived(name);
+    let neighbours = Neighbours { others: Some(&beside), stored: Some(&stored), ..Neighbours::default() };
+    let examined = examine(request, neighbours);
+    beside.finish().map(|()| examined)
 }
 
 /// What a repeated put is told of its document: it was taken once, and is not judged again, since rules may have become
@@ -91,23 +111,48 @@ pub fn draft_of(content: Bytes, examined: Examined) -> Result<(Draft, Vec<Diagno
     Ok((Draft { name, derived: document.derived, digest, content }, diagnostics))
 }
 
-pub(super) async fn examined(request: Validate) -> Result<Examined, Error> {
-    if request.content.len() <= INLINE_BYTES {
-        return examine(&request);
+impl Registry {
+    /// Examines a document, among the personas of a namespace where one is named.
+    pub(super) async fn examined(
+        &self,
+        namespace: Option<&Namespace>,
+        request: Validate,
+    ) -> Result<Examined, Error> {
+        let only = self.examined_all(namespace, vec![Some(request)]).await?.into_iter().flatten().next();
+        only.unwrap_or_else(|| Err(Error::Internal("a document was not read".to_owned())))
     }
-    let work = tokio::task::spawn_blocking(move || examine(&request));
-    work.await.map_err(|error| Error::Internal(format!("reading the document failed: {error}")))?
-}
 
-/// Several documents, where some are, in the order given.
-pub(super) async fn examined_all(
-    requests: Vec<Option<Validate>>,
-) -> Result<Vec<Option<Result<Examined, Error>>>, Error> {
-    let bytes: usize = requests.iter().flatten().map(|request| request.content.len()).sum();
-    let all = move || requests.iter().map(|request| request.as_ref().map(examine)).collect();
-    if bytes <= INLINE_BYTES {
-        return Ok(all());
+    /// Several documents, where some are, in the order given.
+    pub(super) async fn examined_all(
+        &self,
+        namespace: Option<&Namespace>,
+        requests: Vec<Option<Validate>>,
+    ) -> Result<Vec<Option<Result<Examined, Error>>>, Error> {
+        let bytes: usize = requests.iter().flatten().map(|request| request.content.len()).sum();
+        let (at, namespace) = (self.head(), namespace.cloned());
+        let requests = Arc::new(requests);
+        let examine_each = move |store: &Store| {
+            let one = |request: &Validate| match &namespace {
+                Some(namespace) => examine_among(store, at, namespace, request),
+                None => Ok(examine(request, Neighbours::default())),
+            };
+            requests.iter().map(|request| request.as_ref().map(one).transpose()).collect()
+        };
+        if bytes > INLINE_BYTES {
+            return self.blocking(examine_each).await;
+        }
+        match self.reading(&examine_each) {
+            Ok(examined) => Ok(examined),
+            Err((view, error)) => {
+                self.heal(view, &error).await;
+                Ok(self.reading(&examine_each).map_err(|(_, error)| error)?)
+            }
+        }
     }
-    let work = tokio::task::spawn_blocking(all);
-    work.await.map_err(|error| Error::Internal(format!("reading the documents failed: {error}")))
+
+    /// Examines a file for a namespace. Blocks for as long as reading and judging take.
+    pub fn examine(&self, namespace: &Namespace, request: &Validate) -> Result<Examined, Error> {
+        let at = self.head();
+        self.reading(|store| examine_among(store, at, namespace, request)).map_err(|(_, error)| error)?
+    }
 }

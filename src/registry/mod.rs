@@ -5,6 +5,7 @@ mod alias;
 mod audit;
 mod backup;
 mod batch;
+mod beside;
 mod committer;
 mod error;
 mod examine;
@@ -57,7 +58,7 @@ pub use self::audit::{AuditEvent, AuditPage, ListAudit};
 pub use self::backup::Backup;
 pub use self::batch::{Batch, BatchDone, BatchOperation};
 pub use self::error::{Error, Rejected, Unreadable, Violation};
-pub use self::examine::{Examined, Validate, draft_of, examine};
+pub use self::examine::{Examined, Validate, draft_of};
 pub use self::folders::{FolderState, ListRefused, RefusedPage, RefusedReason, RefusedSource};
 pub use self::history::{
     AliasPage, History, HistoryEntry, HistoryPage, ListAliases, ListNamespaces, NamespacePage,

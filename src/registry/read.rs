@@ -267,7 +267,10 @@ impl Registry {
     }
 
     /// Reads from the view in use; an error comes with that view's number.
-    fn reading<T>(&self, read: impl FnOnce(&Store) -> Result<T, StoreError>) -> Result<T, (u64, StoreError)> {
+    pub(super) fn reading<T>(
+        &self,
+        read: impl FnOnce(&Store) -> Result<T, StoreError>,
+    ) -> Result<T, (u64, StoreError)> {
         let view = self.shared.view();
         read(&view.store).map_err(|error| (view.number, error))
     }

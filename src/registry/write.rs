@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::audit::Asked;
 use super::committer::Command;
-use super::examine::{Examined, Validate, draft_of, examined, told_again};
+use super::examine::{Examined, Validate, draft_of, told_again};
 use super::proposal::{Action, Answer, Idempotent, Import, ImportOutcome, Operation, Proposal, Written};
 use super::{Error, Registry};
 use crate::diagnostic::Diagnostic;
@@ -77,11 +77,19 @@ pub struct Delete {
 }
 
 impl Registry {
-    /// Judges a document without storing it.
+    /// Judges a document without storing it, among the personas of a namespace where one is named.
     #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
-    pub async fn validate(&self, caller: &Caller, request: Validate) -> Result<Examined, Error> {
+    pub async fn validate(
+        &self,
+        caller: &Caller,
+        namespace: Option<&Namespace>,
+        request: Validate,
+    ) -> Result<Examined, Error> {
         caller.require_in(Permission::Read, None)?;
-        examined(request).await
+        if let Some(namespace) = namespace {
+            caller.require(Permission::Read, namespace)?;
+        }
+        self.examined(namespace, request).await
     }
 
     /// Creates a persona or gives it a new version.
@@ -100,7 +108,7 @@ impl Registry {
         }
         let request = idempotent(caller, Method::Put, put.request_id.as_ref(), || put_payload(&put));
         let content = put.document.content.clone();
-        let examined = examined(put.document).await;
+        let examined = self.examined(Some(&put.namespace), put.document).await;
         if let Some((written, head)) = self.replayed(request.as_ref())? {
             let done = one_done(written, head)?;
             return Ok(PutDone { done, diagnostics: told_again(Some(examined)) });

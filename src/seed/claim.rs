@@ -101,7 +101,7 @@ impl Folder {
             let reason = Reason::Conflict { name: name.clone(), deleted: theirs.is_none() };
             return self.hold(Refused { path, name: Some(name), reason }, reading);
         }
-        let Some(draft) = self.draft(&path, &relative, draft, registry.now()).await else {
+        let Some(draft) = self.draft(registry, &path, &relative, draft, registry.now()).await else {
             // It changed just now: the next reading sees what became of it.
             self.known.remove(&path);
             self.look_again(self.options.quiet);
@@ -137,6 +137,7 @@ impl Folder {
     /// The draft in hand, or read again for a file that did not change and has its turn only now.
     async fn draft(
         &self,
+        registry: &Registry,
         path: &Path,
         relative: &str,
         draft: Option<Arc<Draft>>,
@@ -147,7 +148,8 @@ impl Folder {
         }
         let job = Job { path: path.to_owned(), relative: relative.to_owned(), known: None };
         let digest = self.known.get(path)?.digest;
-        let look = tokio::task::spawn_blocking(move || job.look(now)).await.ok()?;
+        let (registry, namespace) = (registry.clone(), self.source.namespace.clone());
+        let look = tokio::task::spawn_blocking(move || job.look(&registry, &namespace, now)).await.ok()?;
         match look {
             Look::Read(_, Some(draft)) if Some(draft.digest) == digest => Some(draft),
             _ => None,

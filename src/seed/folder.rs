@@ -196,10 +196,12 @@ impl Folder {
         let total = files.len();
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
         let chunks = files.chunks(CHUNK).map(|chunk| self.jobs(chunk)).collect::<Vec<_>>();
+        let namespace = self.source.namespace.clone();
         let looks = chunks.into_iter().map(|jobs| {
+            let (registry, namespace) = (registry.clone(), namespace.clone());
             tokio::task::spawn_blocking(move || {
                 let look = |job: Job| {
-                    let look = job.look(now);
+                    let look = job.look(&registry, &namespace, now);
                     (job, look)
                 };
                 jobs.into_iter().map(look).collect::<Vec<_>>()

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::report::{Findings, Reason};
-use crate::domain::{Digest, Name, Timestamp, limits};
-use crate::registry::{self, Draft, Error, Validate};
+use crate::domain::{Digest, Name, Namespace, Timestamp, limits};
+use crate::registry::{self, Draft, Error, Registry, Validate};
 
 /// What tells a file that was written to from one that was not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,8 +81,9 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Looks at the file, and reads it unless it surely is what it was.
-    pub(super) fn look(&self, now: Timestamp) -> Look {
+    /// Looks at the file, and reads it unless it surely is what it was. It is judged among the personas of the namespace that it
+    /// would go to.
+    pub(super) fn look(&self, registry: &Registry, namespace: &Namespace, now: Timestamp) -> Look {
         let meta = std::fs::metadata(&self.path);
         let stamp = meta.as_ref().ok().map(Stamp::of);
         if let (Some(stamp), Some(known)) = (stamp, &self.known)
@@ -98,13 +99,22 @@ impl Job {
         };
         match read_file(&self.path) {
             // A file that brings a fault of ours to light must not take the others with it.
-            Ok(content) => catch_unwind(AssertUnwindSafe(|| self.judge(content, stamp, shaky)))
-                .unwrap_or_else(|_| refused(Reason::Fault)),
+            Ok(content) => {
+                catch_unwind(AssertUnwindSafe(|| self.judge(registry, namespace, content, stamp, shaky)))
+                    .unwrap_or_else(|_| refused(Reason::Fault))
+            }
             Err(error) => refused(Reason::Unreadable(error.to_string())),
         }
     }
 
-    fn judge(&self, content: Bytes, stamp: Option<Stamp>, shaky: bool) -> Look {
+    fn judge(
+        &self,
+        registry: &Registry,
+        namespace: &Namespace,
+        content: Bytes,
+        stamp: Option<Stamp>,
+        shaky: bool,
+    ) -> Look {
         let digest = Some(Digest::of(&content));
         if let Some(known) = &self.known
             && known.digest == digest
@@ -114,7 +124,7 @@ impl Job {
         }
         let request =
             Validate { content: content.clone(), path: Some(self.relative.clone()), ..Validate::default() };
-        let examined = registry::examine(&request);
+        let examined = registry.examine(namespace, &request);
         let name = examined.as_ref().ok().and_then(|examined| examined.name.clone());
         match examined.and_then(|examined| registry::draft_of(content, examined)) {
             Ok((draft, found)) => {

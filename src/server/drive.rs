@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Options;
+use crate::domain::fraction;
 
 /// How long a connection lives.
 #[derive(Debug, Clone, Copy)]
@@ -27,12 +28,6 @@ impl Age {
         let most = options.connection_age.map(spread);
         Self { most, grace: options.connection_age_grace }
     }
-}
-
-/// A random number in [0, 1), from the bits of a v4 UUID: no other source of chance is linked in.
-fn fraction() -> f64 {
-    let (bits, _) = uuid::Uuid::new_v4().as_u64_pair();
-    f64::from((bits >> 32) as u32) / (f64::from(u32::MAX) + 1.0)
 }
 
 /// Waits until then; for ever where there is no end.

@@ -1,10 +1,11 @@
 //! The data directory: its lock, its format marker, and which view is good up to where.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::disk;
 use crate::domain::{Sequence, StoreId, files};
 
 const FORMAT: &str = "persona-registry data 1\n";
@@ -69,7 +70,8 @@ impl DataDir {
             let path = path.to_owned();
             move |error| DirError::Io { path, error }
         };
-        create_private(path).map_err(at(path))?;
+        // Documents may be confidential.
+        disk::create_private_dir(path).map_err(at(path))?;
         let lock_path = path.join(LOCK_FILE);
         let marker = path.join(FORMAT_FILE);
         if !marker.exists() && !holds_only_ours(path).map_err(at(path))? {
@@ -200,7 +202,7 @@ impl DataDir {
                 await_engine(&path.join("db")).and_then(|()| remove_dir(&path)).map_err(failed)?;
             }
         }
-        sync_dir(&self.path).map_err(failed)
+        disk::sync_dir(&self.path).map_err(failed)
     }
 
     /// Bytes that this process may still write to the file system below.
@@ -238,23 +240,6 @@ fn remove_dir(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Documents may be confidential: the directory is its owner's alone.
-fn create_private(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    let missing: Vec<_> =
-        path.ancestors().take_while(|one| !one.as_os_str().is_empty() && !one.exists()).collect();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)?;
-    // A directory that a power cut takes back takes with it all that was synced inside.
-    for made in missing {
-        let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
-    Ok(())
-}
-
 /// Whether the directory is empty, or holds nothing but tokens and what an interrupted first start leaves.
 fn holds_only_ours(path: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(path)? {
@@ -268,19 +253,9 @@ fn holds_only_ours(path: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Writes a small file so that a crash leaves the old or the new one, and never half of it.
+/// Writes a small file so that a crash leaves the old or the new one.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    sync_dir(path.parent().unwrap_or(Path::new(".")))
-}
-
-/// Makes names in a directory durable.
-pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    disk::replace(path, &path.with_extension("new"), bytes)
 }
 
 fn print_checkpoint(checkpoint: &Checkpoint) -> String {

@@ -3,6 +3,7 @@
 //! A step is recorded after it is done. A crash in between runs it again, which its idempotence makes harmless.
 
 mod history;
+mod looks;
 
 use std::ops::Bound::Unbounded;
 
@@ -12,7 +13,7 @@ use crate::domain::{Brought, Digest, Origin, Persona, SourceBase, Version, View}
 use crate::record;
 
 /// The schema that this program writes.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 /// The steps known to this program, in order; the first leads from schema 1 to 2.
 pub const STEPS: &[Step] = &[
@@ -23,6 +24,7 @@ pub const STEPS: &[Step] = &[
         up: history::pack,
         down: history::unpack,
     },
+    Step { to: 4, name: "names are found by their looks", up: looks::index, down: looks::forget },
 ];
 
 const KEY: &[u8] = b"schema";

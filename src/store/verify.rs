@@ -256,6 +256,7 @@ mod tests {
                 interaction: None,
                 body_offset: 0,
                 token_estimate: 1,
+                body_mark: None,
             },
             size: 4,
             content: Bytes::from_static(b"# A\n"),

@@ -8,7 +8,7 @@ mod schema;
 mod security;
 mod subject;
 
-pub use neighbours::{Neighbours, Others};
+pub use neighbours::{Beside, Neighbours, Other, Others};
 
 use std::collections::HashMap;
 

@@ -3,96 +3,108 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{Derived, Digest, Name};
+use crate::domain::{BodyMark, Derived, Name};
 
 /// What a judge may look up.
 #[derive(Clone, Copy, Default)]
 pub struct Neighbours<'a> {
+    /// The name that the document would have; none: its own.
+    pub name: Option<&'a Name>,
     /// The other personas, when they are known.
-    pub others: Option<&'a Others>,
+    pub others: Option<&'a dyn Beside>,
     /// Whether there is a file at this path, which is written as the document's own is; none: files are unknown.
     pub files: Option<&'a dyn Fn(&str) -> bool>,
-    /// What the store has under this name now.
-    pub stored: Option<&'a Derived>,
+    /// What is stored under a name now; none: there is no store.
+    pub stored: Option<&'a dyn Fn(&Name) -> Option<Derived>>,
 }
 
-/// Other personas by name, by looks and by text. Grows with the number of personas told to it, by a few hundred bytes
-/// each.
+/// Personas beside one that is judged, wherever they are.
+pub trait Beside {
+    /// Where else the name was met first.
+    fn same_name(&self, name: &Name, path: Option<&str>) -> Option<String>;
+    /// A persona of another name that looks like this one, and was there first.
+    fn lookalike(&self, name: &Name, path: Option<&str>) -> Option<Other>;
+    /// A persona of another name with this body.
+    fn same_body(&self, name: &Name, body: &[u8]) -> Option<Other>;
+    /// Whether there is a persona of this name.
+    fn has(&self, name: &Name) -> bool;
+    /// Whether enough is known to say that a skill is not there.
+    fn knows_skills(&self) -> bool;
+    /// Whether enough is known to say that a persona is not there.
+    fn knows_personas(&self) -> bool;
+    /// Names that a misspelt one may be meant for; need not be all.
+    fn names(&self) -> Vec<String>;
+}
+
+/// A persona beside the one that is judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Other {
+    /// Its name.
+    pub name: Name,
+    /// Its path, or what a store calls it.
+    pub place: String,
+}
+
+/// The other files of a run, by name, by looks and by text. Grows with the number of personas told to it, by a few
+/// hundred bytes each.
 #[derive(Debug, Clone, Default)]
 pub struct Others {
     names: HashMap<Name, String>,
-    looks: HashMap<String, (Name, String)>,
-    bodies: HashMap<Digest, (Name, String)>,
+    looks: HashMap<String, Other>,
+    bodies: HashMap<BodyMark, Other>,
     skills: usize,
     personas: usize,
 }
 
 impl Others {
-    /// Tells of a persona and where it is: its path, or what a store calls it. The first of a name wins.
+    /// Tells of a persona and where it is. The first of a name wins.
     pub fn add(&mut self, name: &Name, place: &str) {
         self.names.entry(name.clone()).or_insert_with(|| place.to_owned());
         let skill =
             place.rsplit(['/', '\\']).next().is_some_and(|file| file.eq_ignore_ascii_case("SKILL.md"));
         *(if skill { &mut self.skills } else { &mut self.personas }) += 1;
-        let looks = looks(name.as_str());
-        self.looks.entry(looks).or_insert_with(|| (name.clone(), place.to_owned()));
+        self.looks
+            .entry(name.looks())
+            .or_insert_with(|| Other { name: name.clone(), place: place.to_owned() });
     }
 
     /// Tells of a persona's body. The first of a text wins.
     pub fn add_body(&mut self, name: &Name, place: &str, body: &[u8]) {
-        let digest = Digest::of(body.trim_ascii());
-        self.bodies.entry(digest).or_insert_with(|| (name.clone(), place.to_owned()));
-    }
-
-    /// Whether there is a persona of this name.
-    #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        name.parse::<Name>().is_ok_and(|name| self.names.contains_key(&name))
-    }
-
-    /// Whether enough is known to say that a skill is not there.
-    pub(super) fn knows_skills(&self) -> bool {
-        self.skills > 0
-    }
-
-    /// Whether enough is known to say that a persona is not there: others than the one that asks.
-    pub(super) fn knows_personas(&self) -> bool {
-        self.personas > 1
-    }
-
-    /// All names.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.keys().map(Name::as_str)
-    }
-
-    /// The place of the persona that has this name, when that is another place.
-    pub(super) fn same_name(&self, name: &Name, place: &str) -> Option<&str> {
-        self.names.get(name).map(String::as_str).filter(|other| *other != place)
-    }
-
-    /// The persona of another name that looks like this one.
-    pub(super) fn lookalike(&self, name: &Name) -> Option<(&Name, &str)> {
-        let (other, place) = self.looks.get(&looks(name.as_str()))?;
-        (other != name).then_some((other, place.as_str()))
-    }
-
-    /// The persona of another name that has this body.
-    pub(super) fn same_body(&self, name: &Name, body: &[u8]) -> Option<(&Name, &str)> {
-        let (other, place) = self.bodies.get(&Digest::of(body.trim_ascii()))?;
-        (other != name).then_some((other, place.as_str()))
+        let Some(mark) = BodyMark::of(body) else { return };
+        self.bodies.entry(mark).or_insert_with(|| Other { name: name.clone(), place: place.to_owned() });
     }
 }
 
-/// What a hurried reader sees of a name: marks left out, digits as the letters they resemble.
-fn looks(name: &str) -> String {
-    let letters = name.chars().filter(|letter| !matches!(letter, '-' | '_' | '.'));
-    letters
-        .map(|letter| match letter {
-            '0' => 'o',
-            '1' | 'i' => 'l',
-            other => other,
-        })
-        .collect::<String>()
-        .replace("rn", "m")
-        .replace("vv", "w")
+impl Beside for Others {
+    fn same_name(&self, name: &Name, path: Option<&str>) -> Option<String> {
+        self.names.get(name).filter(|first| path.is_some_and(|path| first.as_str() < path)).cloned()
+    }
+
+    fn lookalike(&self, name: &Name, path: Option<&str>) -> Option<Other> {
+        let other = self.looks.get(&name.looks())?;
+        let is_first = path.is_some_and(|path| other.place.as_str() < path);
+        (other.name != *name && is_first).then(|| other.clone())
+    }
+
+    fn same_body(&self, name: &Name, body: &[u8]) -> Option<Other> {
+        let other = self.bodies.get(&BodyMark::of(body)?)?;
+        (other.name != *name).then(|| other.clone())
+    }
+
+    fn has(&self, name: &Name) -> bool {
+        self.names.contains_key(name)
+    }
+
+    fn knows_skills(&self) -> bool {
+        self.skills > 0
+    }
+
+    /// Others than the one that asks.
+    fn knows_personas(&self) -> bool {
+        self.personas > 1
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.names.keys().map(ToString::to_string).collect()
+    }
 }

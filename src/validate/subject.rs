@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Applicability, Diagnostic, Edit, Fix, Span};
 use crate::document::{Document, Entry};
-use crate::domain::Dialect;
+use crate::domain::{Dialect, Name};
 
 use super::Neighbours;
 
@@ -22,6 +22,11 @@ pub(super) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
+    /// The name that it would have.
+    pub(super) fn name(&self) -> Option<&'a Name> {
+        self.neighbours.name.or(self.document.name.as_ref())
+    }
+
     pub(super) fn dialect(&self) -> Dialect {
         self.document.derived.dialect
     }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use persona_registry::document::Input;
 use persona_registry::domain::{Dialect, DialectReason, Namespace};
-use persona_registry::registry::{Validate, examine};
 use persona_registry::seed::{self, Source};
+use persona_registry::validate::judge;
 use persona_registry::wire;
 use persona_registry::wire::pb::{self, persona_service_client::PersonaServiceClient};
 use proptest::prelude::*;
@@ -303,12 +304,14 @@ async fn the_corpus_goes_round_too() {
     for file in seed::walk(&root).files {
         let path = seed::slashed(file.strip_prefix(&root).unwrap());
         let Ok(content) = String::from_utf8(std::fs::read(&file).unwrap()) else { continue };
-        let request = Validate { content: content.clone().into(), path: Some(path), ..Validate::default() };
-        let examined = examine(&request).unwrap();
-        if let (true, Some(name)) = (examined.is_storable(), examined.name) {
+        let input = Input { content: content.as_bytes(), path: Some(&path), ..Input::default() };
+        let judged = judge(&input);
+        let storable = judged.is_storable();
+        let document = judged.document;
+        if let (true, Some(name)) = (storable, document.name) {
             // As a put of the file: what the path tells goes along.
-            let by_path = examined.document.dialect_reason == DialectReason::Path;
-            let dialect = examined.document.derived.dialect;
+            let by_path = document.dialect_reason == DialectReason::Path;
+            let dialect = document.derived.dialect;
             assert!(by_path || dialect != Dialect::Markdown);
             all.entry(name.to_string()).or_insert(Given { name: name.to_string(), dialect, content });
         }

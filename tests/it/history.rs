@@ -115,7 +115,9 @@ pub async fn import(server: &Server, folder: &str, documents: &[(String, Vec<u8>
     let files = documents.iter().map(|(name, content)| {
         let content = bytes::Bytes::from(content.clone());
         let request = Validate { content: content.clone(), ..Validate::default() };
-        let (draft, _) = registry::draft_of(content, registry::examine(&request).unwrap()).unwrap();
+        let (draft, _) =
+            registry::draft_of(content, server.registry.examine(&Default::default(), &request).unwrap())
+                .unwrap();
         ImportFile { path: format!("{name}.md"), draft: draft.into() }
     });
     let caller = Caller::internal("tests", "import");

@@ -66,6 +66,7 @@ pub fn commit_of(sequence: u64, content: Bytes) -> Commit {
             interaction: None,
             body_offset: 0,
             token_estimate: 1,
+            body_mark: None,
         },
         content,
         purged: false,

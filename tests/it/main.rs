@@ -80,6 +80,7 @@ mod model_many;
 mod model_papers;
 mod model_reads;
 mod listing;
+mod neighbours;
 mod power_cut;
 mod program;
 mod promises;

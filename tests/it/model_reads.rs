@@ -39,6 +39,24 @@ fn page<T>(all: impl Iterator<Item = T>, size: i32) -> Paged<T> {
     Paged { items, next }
 }
 
+/// What a listing asks, whatever the words: what is left out and what stands for that are one question, and have one token.
+fn question(call: &Call) -> Call {
+    let mut call = unpaged(call);
+    let (namespace, options) = match &mut call {
+        Call::List(it) => {
+            let full = is_full(it.view, pb::PersonaView::Basic);
+            it.set_view(if full { pb::PersonaView::Full } else { pb::PersonaView::Basic });
+            (&mut it.namespace, &mut it.read_options)
+        }
+        Call::Versions(it) => (&mut it.namespace, &mut it.read_options),
+        Call::Aliases(it) => (&mut it.namespace, &mut it.read_options),
+        _ => return call,
+    };
+    *namespace = namespace_of(namespace);
+    *options = options.take().filter(|options| *options != pb::ReadOptions::default());
+    call
+}
+
 fn is_full(view: i32, default: pb::PersonaView) -> bool {
     let view = pb::PersonaView::try_from(view).unwrap();
     let view = if view == pb::PersonaView::Unspecified { default } else { view };
@@ -120,7 +138,7 @@ impl Model {
         if token.is_empty() {
             return Ok(None);
         }
-        let found = self.pages.get(token).filter(|page| page.of == unpaged(call));
+        let found = self.pages.get(token).filter(|page| page.of == question(call));
         found.map(Some).ok_or_else(|| refuse(Code::InvalidArgument, ErrorReason::PageTokenInvalid, &[]))
     }
 
@@ -495,7 +513,7 @@ impl Model {
         };
         if let (false, Some(after)) = (token.is_empty(), after) {
             let revision = revision.as_ref().unwrap().revision;
-            self.pages.insert(token.clone(), Page { of: unpaged(call), revision, after });
+            self.pages.insert(token.clone(), Page { of: question(call), revision, after });
         }
     }
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use persona_registry::diagnostic::{Applicability, Code, Diagnostic, Fix, LineIndex, Severity, Span, render};
 use persona_registry::document::{Input, name_of, parse};
-use persona_registry::validate::{Judged, Neighbours, Options, Others, judge_among};
+use persona_registry::domain::Name;
+use persona_registry::validate::{Beside, Judged, Neighbours, Options, Others, judge_among};
 
 use crate::rules::apply;
 
@@ -62,8 +63,10 @@ pub fn judge_tree(files: &[File]) -> Vec<Judged> {
         // What is stored already lies under `stored`, by the same path.
         let stored = files.iter().find(|other| other.path.strip_prefix("stored/") == Some(&file.path));
         let stored = stored.map(|stored| parse(&Input { content: &stored.content, ..input }).0.derived);
-        let others = Some(&known).filter(|_| stored.is_none());
-        let neighbours = Neighbours { others, files: Some(&exists), stored: stored.as_ref() };
+        let others = Some(&known as &dyn Beside).filter(|_| stored.is_none());
+        let stored = |_: &Name| stored.clone();
+        let neighbours =
+            Neighbours { others, files: Some(&exists), stored: Some(&stored), ..Neighbours::default() };
         let judged = judge_among(&input, &Options::default(), neighbours);
         if let Some(name) = &judged.document.name {
             let body = &file.content[judged.document.body.start..];

@@ -5,22 +5,23 @@ use std::path::{Path, PathBuf};
 
 /// Each module with the modules it may use, in reading order. `docs/architecture.md` draws the same table.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("disk", &[]),
     ("domain", &[]),
-    ("audit", &["domain"]),
+    ("audit", &["domain", "disk"]),
     ("filter", &["domain"]),
     ("diagnostic", &["domain"]),
     ("document", &["diagnostic", "domain"]),
     ("validate", &["document", "diagnostic", "domain"]),
     ("record", &["domain"]),
-    ("journal", &["record", "domain"]),
-    ("store", &["record", "filter", "domain"]),
+    ("journal", &["record", "domain", "disk"]),
+    ("store", &["record", "filter", "domain", "disk"]),
     ("registry", &["journal", "store", "filter", "validate", "document", "diagnostic", "audit", "domain"]),
     ("seed", &["registry", "document", "diagnostic", "domain"]),
     ("wire", &["diagnostic", "domain"]),
-    ("auth", &["domain"]),
+    ("auth", &["domain", "disk"]),
     ("edge", &["auth", "registry", "domain"]),
     ("grpc", &["edge", "auth", "wire", "registry", "filter", "diagnostic", "domain"]),
-    ("client", &["wire", "diagnostic", "domain"]),
+    ("client", &["wire", "diagnostic", "domain", "disk"]),
     ("server", &["grpc", "edge", "auth", "seed", "registry", "domain"]),
     (
         "config",
@@ -52,6 +53,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "document",
             "diagnostic",
             "domain",
+            "disk",
         ],
     ),
 ];

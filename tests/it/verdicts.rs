@@ -201,6 +201,7 @@ fn w5_validating_and_putting_agree() {
         let validate = pb::ValidatePersonaRequest {
             content: document.into(),
             name,
+            namespace: "default".to_owned(),
             dialect,
             profile,
             ..Default::default()

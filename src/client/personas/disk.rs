@@ -3,9 +3,8 @@
 //! A line with the digest of all that follows, a line of JSON about what was selected and when, and a line a persona, by name:
 //! the message in base64.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -20,6 +19,7 @@ use tokio::sync::watch;
 use super::Shared;
 use super::options::{Checked, Part};
 use super::view::{Map, Origin, View};
+use crate::disk;
 use crate::domain::Digest;
 use crate::wire::pb;
 
@@ -146,19 +146,7 @@ fn encode(view: &View, selected: Selected) -> Result<Vec<u8>, serde_json::Error>
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", uuid::Uuid::new_v4().simple()));
-    let beside = PathBuf::from(beside);
-    let written = (|| {
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&beside)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    })();
-    if written.is_err() {
-        drop(fs::remove_file(&beside));
-    }
-    written?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    disk::replace(path, Path::new(&beside), content)
 }
 
 /// Keeps the copy up with what is held, until the client is closed.

@@ -11,7 +11,6 @@ mod views;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -20,7 +19,7 @@ pub use self::request::{Mode, Start, WatchRequest};
 use super::select::Selection;
 use super::token::{Binding, ResumeToken};
 use super::{Error, Registry};
-use crate::domain::{Caller, Name, Namespace, Persona, Revision, Timestamp, Version, View};
+use crate::domain::{Caller, Name, Namespace, Persona, Revision, Timestamp, Version, View, fraction};
 use crate::store::StoreError;
 
 /// One message is cut when it carries this many bytes: bounds what a stalled stream holds, and what clients take.
@@ -225,7 +224,8 @@ impl Watch {
                 return self.send_pending().await;
             }
             if self.close_at.is_none() && *self.drain.borrow_and_update() {
-                self.close_at = Some(Instant::now() + spread(self.registry.shared.options.drain_spread));
+                self.close_at =
+                    Some(Instant::now() + self.registry.shared.options.drain_spread.mul_f64(fraction()));
             }
             let now = Instant::now();
             if self.close_at.is_some_and(|at| at <= now) {
@@ -301,12 +301,6 @@ impl Watch {
             _ => PersonaChange::Updated(persona),
         })
     }
-}
-
-/// A moment of each stream's own within the spread, so that clients do not come back all at once.
-fn spread(within: Duration) -> Duration {
-    let random = uuid::Uuid::new_v4().as_u128() as u32;
-    within.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
 pub(super) fn lost(namespace: &Namespace, name: &Name) -> StoreError {

@@ -196,8 +196,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{Caller, Persona, SourceId, View};
+    use crate::registry::draft_of;
     use crate::registry::{Import, ImportFile, OnConflict, Options, Registry, Start, Validate, WatchRequest};
-    use crate::registry::{draft_of, examine};
 
     /// Brings 40 documents as one commit.
     async fn import(registry: &Registry, round: usize, text: &str) {
@@ -206,7 +206,8 @@ mod tests {
             let content = format!("---\nname: {name}\ndescription: Use in tests.\n---\n# {name}\n{text}\n");
             let content = bytes::Bytes::from(content);
             let request = Validate { content: content.clone(), ..Validate::default() };
-            let (draft, _) = draft_of(content, examine(&request).unwrap()).unwrap();
+            let (draft, _) =
+                draft_of(content, registry.examine(&Namespace::default(), &request).unwrap()).unwrap();
             ImportFile { path: format!("{name}.md"), draft: draft.into() }
         });
         let import = Import {

@@ -64,7 +64,7 @@ pub(super) fn unpack(store: &Store) -> Result<(), StoreError> {
 
 impl Store {
     /// Has every entry of a table answered with writes, some at a time.
-    fn each(
+    pub(super) fn each(
         &self,
         table: Table,
         mut answer: impl FnMut(&[u8], Bytes, &mut Vec<Write>) -> Result<(), StoreError>,

@@ -6,8 +6,9 @@ use std::io::{self, BufReader, BufWriter};
 use std::path::PathBuf;
 
 use super::{End, Header, Reader, SnapshotError, check};
+use crate::disk;
 use crate::domain::{Sequence, StoreId};
-use crate::store::dir::{DataDir, DirError, sync_dir};
+use crate::store::dir::{DataDir, DirError};
 
 /// A snapshot under the name that it has while it is written.
 const UNFINISHED: &str = "unfinished";
@@ -88,7 +89,7 @@ impl DataDir {
         let (shelf, unfinished) = (self.shelf(), self.shelf().join(UNFINISHED));
         if !shelf.exists() {
             fs::create_dir(&shelf)?;
-            sync_dir(self.path())?;
+            disk::sync_dir(self.path())?;
         }
         let written = || {
             let (out, end) = write(BufWriter::with_capacity(BUFFER, File::create(&unfinished)?))?;
@@ -97,7 +98,7 @@ impl DataDir {
             file.check()?;
             let path = shelf.join(format!("snapshot-{:020}", end.sequence.0));
             fs::rename(&unfinished, &path)?;
-            sync_dir(&shelf)?;
+            disk::sync_dir(&shelf)?;
             Ok(SnapshotFile { path, ..file })
         };
         let written = written();
@@ -115,7 +116,7 @@ impl DataDir {
             fs::remove_file(path).map_err(|error| DirError::Io { path: path.clone(), error })?;
         }
         if !old.is_empty() {
-            sync_dir(&self.shelf()).map_err(|error| DirError::Io { path: self.shelf(), error })?;
+            disk::sync_dir(&self.shelf()).map_err(|error| DirError::Io { path: self.shelf(), error })?;
         }
         Ok(())
     }

@@ -93,11 +93,11 @@ fn named(subject: &Subject<'_>, entry: &Entry, name: &str, span: Span, found: &m
         return;
     }
     let judged = if entry.key == "skills" { others.knows_skills() } else { others.knows_personas() };
-    if own || !judged || BUILT_IN.contains(&slug.as_str()) || others.has(slug.as_str()) || others.has(name) {
+    if own || !judged || BUILT_IN.contains(&slug.as_str()) || others.has(&slug) {
         return;
     }
     found.push(Diagnostic {
-        help: did_you_mean(name, others.names())
+        help: did_you_mean(name, others.names().iter().map(String::as_str))
             .or_else(|| Some("none of this name lies beside the document".into())),
         field: Some(format!("frontmatter.{}", entry.key)),
         ..Diagnostic::new(

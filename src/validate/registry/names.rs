@@ -8,44 +8,43 @@ use crate::validate::subject::{Found, Subject, quoted, replace};
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     file_name(subject, found);
-    let (Some(name), Some(path), Some(others)) =
-        (&subject.document.name, subject.path, subject.neighbours.others)
-    else {
-        return;
-    };
+    let (Some(name), Some(others)) = (subject.name(), subject.neighbours.others) else { return };
     let span = place_of_name(subject);
     let new = |code, severity, message: String| Diagnostic {
         field: Some("frontmatter.name".into()),
         ..Diagnostic::new(code, severity, span, message)
     };
-    if let Some(first) = others.same_name(name, path).filter(|first| *first < path) {
+    if let Some(first) = others.same_name(name, subject.path) {
         found.push(Diagnostic {
             help: Some("rename one of the two: a registry keeps one persona of a name".into()),
             ..new(
                 Code::REG501,
                 Severity::Error,
-                format!("\"{name}\" is the name of \"{}\" already", quoted(first)),
+                format!("\"{name}\" is the name of \"{}\" already", quoted(&first)),
             )
         });
-    } else if let Some((other, place)) = others.lookalike(name).filter(|(_, place)| *place < path) {
+    } else if let Some(other) = others.lookalike(name, subject.path) {
         found.push(Diagnostic {
             help: Some("choose a name that nobody mistakes for the other".into()),
             ..new(
                 Code::REG503,
                 Severity::Warning,
-                format!("\"{name}\" is hard to tell from \"{other}\" of \"{}\"", quoted(place)),
+                format!("\"{name}\" is hard to tell from \"{}\" of \"{}\"", other.name, quoted(&other.place)),
             )
         });
     }
     let body = subject.content.get(subject.document.body.start..).unwrap_or_default();
-    let same = others.same_body(name, body).filter(|_| !body.trim_ascii().is_empty());
-    if let Some((other, place)) = same {
+    if let Some(other) = others.same_body(name, body) {
         found.push(Diagnostic {
             help: Some("keep one, and give it an alias if both names are wanted".into()),
             ..new(
                 Code::REG504,
                 Severity::Info,
-                format!("the body is that of \"{other}\" in \"{}\", word for word", quoted(place)),
+                format!(
+                    "the body is that of \"{}\" in \"{}\", word for word",
+                    other.name,
+                    quoted(&other.place)
+                ),
             )
         });
     }

@@ -11,7 +11,8 @@ use crate::validate::subject::{Found, Subject, quoted};
 const NAMED: usize = 8;
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
-    let Some(stored) = subject.neighbours.stored else { return };
+    let (Some(name), Some(stored)) = (subject.name(), subject.neighbours.stored) else { return };
+    let Some(stored) = stored(name) else { return };
     let document = subject.document;
     let before: HashSet<&str> = stored.tools.iter().map(String::as_str).collect();
     let new = |span: Span, message: String| Diagnostic::new(Code::REG505, Severity::Warning, span, message);
