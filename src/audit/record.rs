@@ -38,7 +38,7 @@ pub enum Action {
     /// The configuration was changed.
     #[serde(rename = "config")]
     Config,
-    /// Reserved: a finding was waived.
+    /// A document was let in with a finding of a rule.
     #[serde(rename = "waiver")]
     Waiver,
     /// The server started.

@@ -175,6 +175,7 @@ fn arg(setting: &'static Setting) -> Arg {
         Kind::Host => arg.value_hint(ValueHint::Hostname),
         // A value that is no number is told beside all other problems, not taken for a flag.
         Kind::Number(_) | Kind::Seconds => arg.allow_negative_numbers(true),
+        Kind::Waivers => arg.action(ArgAction::Append),
         Kind::Address | Kind::Server | Kind::Namespace => arg,
     }
 }

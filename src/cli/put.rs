@@ -40,6 +40,10 @@ pub(crate) struct Args {
     #[arg(long)]
     create_only: bool,
 
+    /// Let the document in with findings of a rule, for a reason (SEC rules and REG503; asks for the role admin)
+    #[arg(long = "waive", value_name = "RULE=REASON", value_parser = waiver)]
+    waivers: Vec<pb::Waiver>,
+
     #[command(flatten)]
     writing: Writing,
 
@@ -56,7 +60,14 @@ Examples:
   persona put personas/backend_developer.md -m 'prefer let-else'
   persona put draft.md --dry-run
   persona put backend_developer.md --etag 3-9f86d081884c7d65
+  persona put vault.md --waive 'SEC405=a key out of the manual'
   generate | persona put - --name backend_developer --create-only";
+
+fn waiver(text: &str) -> Result<pb::Waiver, String> {
+    let parts = text.split_once('=').filter(|(_, reason)| !reason.trim().is_empty());
+    let (rule, reason) = parts.ok_or("give the rule and the reason, such as SEC405='an example'")?;
+    Ok(pb::Waiver { rule: rule.to_owned(), reason: reason.trim().to_owned() })
+}
 
 pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
     let content = walk::read(&args.file)?;
@@ -75,6 +86,7 @@ pub(crate) async fn run(args: &Args, config: &Config, out: &mut Output) -> Resul
         profile: words::profile_to_wire(args.profile).into(),
         etag: args.etag.map(|etag| etag.to_string()).unwrap_or_default(),
         create_only: args.create_only,
+        waivers: args.waivers.clone(),
         message: writing.message.clone(),
         request_id: writing.request_id.clone(),
         validate_only: writing.dry_run,

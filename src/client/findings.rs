@@ -20,6 +20,7 @@ pub fn finding_from_wire(wire: &pb::Diagnostic) -> Option<Diagnostic> {
         help: given(&wire.help),
         fixes: wire.fixes.iter().map(fix).collect(),
         field: given(&wire.field),
+        waived: given(&wire.waiver_reason),
     })
 }
 

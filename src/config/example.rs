@@ -36,7 +36,7 @@ fn in_toml(kind: Kind, value: &str) -> String {
     // Values of this table need no escapes.
     match kind {
         Kind::Switch | Kind::Number(_) | Kind::Seconds => value.to_owned(),
-        Kind::Sources | Kind::Origins => format!("[\"{value}\"]"),
+        Kind::Sources | Kind::Origins | Kind::Waivers => format!("[\"{value}\"]"),
         Kind::Address
         | Kind::Folder
         | Kind::File

@@ -4,9 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::diagnostic::did_you_mean;
+use crate::diagnostic::{Code, did_you_mean};
 use crate::document::named;
-use crate::domain::Namespace;
+use crate::domain::{BoundWaiver, Digest, Namespace, Waiver, limits};
 use crate::edge::cors::Origin;
 use crate::seed::Source;
 
@@ -37,13 +37,15 @@ pub enum Kind {
     Origins,
     /// Name or IP address of a host.
     Host,
+    /// Findings that documents may carry, each as `RULE DIGEST REASON`.
+    Waivers,
 }
 
 impl Kind {
     /// Whether it holds several values.
     #[must_use]
     pub fn is_list(self) -> bool {
-        matches!(self, Self::Sources | Self::Origins)
+        matches!(self, Self::Sources | Self::Origins | Self::Waivers)
     }
 
     /// What help calls a value of it.
@@ -62,6 +64,7 @@ impl Kind {
             Self::Namespace => "NS",
             Self::Origins => "ORIGIN",
             Self::Host => "NAME",
+            Self::Waivers => "RULE DIGEST REASON",
         }
     }
 
@@ -69,7 +72,7 @@ impl Kind {
     #[must_use]
     pub fn in_toml(self) -> &'static str {
         match self {
-            Self::Sources | Self::Origins => "an array of texts, such as [\"a\", \"b\"]",
+            Self::Sources | Self::Origins | Self::Waivers => "an array of texts, such as [\"a\", \"b\"]",
             Self::Switch => "true or false, without quotes",
             Self::Number(_) => "a whole number, without quotes",
             Self::Seconds => "a number of seconds, without quotes",
@@ -90,6 +93,7 @@ impl Kind {
                 std::env::split_paths(text).map(|path| path.to_string_lossy().into_owned()).collect()
             }
             Self::Origins => text.split(',').map(|part| part.trim().to_owned()).collect(),
+            Self::Waivers => text.lines().map(|part| part.trim().to_owned()).collect(),
             _ => return vec![text.to_owned()],
         };
         parts.into_iter().filter(|part| !part.is_empty()).collect()
@@ -191,6 +195,27 @@ pub(super) fn seconds_above_0(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A rule whose findings may be waived, the digest of the document, and why.
+pub(super) fn waiver(text: &str) -> Result<BoundWaiver, String> {
+    let mut parts = text.trim().splitn(3, char::is_whitespace);
+    let (rule, digest, reason) = (parts.next(), parts.next(), parts.next().map(str::trim));
+    let rule =
+        rule.filter(|rule| Code::ALL.iter().any(|code| code.as_str() == *rule && code.rule().waivable));
+    let Some(rule) = rule else {
+        return Err(format!("{text:?} begins with no rule whose findings may be waived"));
+    };
+    let digest = digest.and_then(Digest::parse).ok_or_else(|| {
+        format!("{text:?} lacks the document's digest behind the rule: sha256: and 64 digits, as sha256sum has them")
+    })?;
+    match reason.filter(|reason| !reason.is_empty() && reason.len() <= limits::WAIVER_BYTES) {
+        Some(reason) => {
+            let waiver = Waiver { rule: rule.to_owned(), reason: reason.to_owned() };
+            Ok(BoundWaiver { digest, waiver })
+        }
+        None => Err(format!("{text:?} says no reason, in at most {} bytes", limits::WAIVER_BYTES)),
+    }
+}
+
 /// An origin as browsers write it.
 pub(super) fn origin(text: &str) -> Result<String, String> {
     text.parse::<Origin>().map(|origin| origin.to_string()).map_err(|error| error.to_string())
@@ -233,6 +258,18 @@ mod tests {
         assert_eq!(choice("relaxed", &choices), Ok(2));
         let told = choice("strikt", &choices).unwrap_err();
         assert_eq!(told, "\"strikt\" is none of: strict, relaxed; did you mean `strict`?");
+    }
+
+    #[test]
+    fn a_waiver_names_rule_digest_and_reason() {
+        let digest = Digest::of(b"document");
+        let bound = waiver(&format!("SEC405  {digest} an example, and no key")).unwrap();
+        assert_eq!((bound.digest, bound.waiver.rule.as_str()), (digest, "SEC405"));
+        assert_eq!(bound.waiver.reason, "an example, and no key");
+        let bad = ["", "SEC405", "SEC405 why", &format!("SEC405 {digest}"), &format!("SYN001 {digest} why")];
+        for bad in bad.into_iter().chain([format!("SEC405 {} why", &digest.to_string()[..70]).as_str()]) {
+            assert!(waiver(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

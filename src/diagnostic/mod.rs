@@ -77,6 +77,8 @@ pub struct Diagnostic {
     pub fixes: Vec<Fix>,
     /// Path of the field, such as `frontmatter.tools[2]` or `body/interaction-protocol/input`.
     pub field: Option<String>,
+    /// Why the document may carry it all the same; none: it was not waived.
+    pub waived: Option<String>,
 }
 
 impl Diagnostic {
@@ -92,12 +94,13 @@ impl Diagnostic {
             help: None,
             fixes: Vec::new(),
             field: None,
+            waived: None,
         }
     }
 
     /// Whether a document with this finding may not be stored.
     #[must_use]
     pub fn blocks_storing(&self) -> bool {
-        self.severity == Severity::Error
+        self.severity == Severity::Error && self.waived.is_none()
     }
 }

@@ -90,3 +90,8 @@ pub const REFUSED_SOURCES: usize = 1000;
 pub const REFUSED_DIAGNOSTICS: usize = 20;
 /// Missing names listed by a BatchGetPersonas error.
 pub const STATUS_MISSING_NAMES: usize = 20;
+
+/// Bytes of the reason for which a finding is waived.
+pub const WAIVER_BYTES: usize = 1024;
+/// Findings that are waived for one document.
+pub const WAIVERS: usize = 16;

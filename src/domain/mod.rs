@@ -28,6 +28,7 @@ pub use field::Field;
 pub use name::{Alias, InvalidName, Name, Namespace};
 pub use number::{Revision, Sequence, Version};
 pub use persona::{
-    AliasMove, BodyMark, Derived, Interaction, Origin, Persona, Purge, Section, Tombstone, View,
+    AliasMove, BodyMark, BoundWaiver, Derived, Interaction, Origin, Persona, Purge, Section, Tombstone, View,
+    Waiver,
 };
 pub use role::{Grant, InvalidPattern, InvalidRole, Pattern, Permission, Role};

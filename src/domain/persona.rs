@@ -37,6 +37,17 @@ pub struct Persona {
     pub content: Bytes,
     /// The document is gone for good, and what was read from it.
     pub purged: bool,
+    /// Findings that the document was let in with, each once.
+    pub waivers: Vec<Waiver>,
+}
+
+/// A finding that a document carries knowingly. It holds for that document and for no other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    /// The rule's code, such as `SEC405`.
+    pub rule: String,
+    /// Why it may; 1 to [`limits::WAIVER_BYTES`](super::limits::WAIVER_BYTES) bytes.
+    pub reason: String,
 }
 
 impl Persona {
@@ -45,6 +56,15 @@ impl Persona {
     pub fn etag(&self) -> Etag {
         Etag::new(self.version, &self.digest)
     }
+}
+
+/// A waiver together with the document that it holds for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundWaiver {
+    /// Digest of the document.
+    pub digest: Digest,
+    /// What it waives.
+    pub waiver: Waiver,
 }
 
 /// Fields read from a document. A pure function of its bytes, path, dialect and the reader's version.

@@ -216,6 +216,7 @@ pub(crate) fn version_of(namespace: &Namespace, name: &Name, number: u64, derive
         size: 0,
         content: Bytes::new(),
         purged: false,
+        waivers: Vec::new(),
     }
 }
 

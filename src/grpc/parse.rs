@@ -5,8 +5,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::diagnostic::Code;
 use crate::domain::{
-    Alias, Dialect, Etag, Name, Namespace, Profile, Revision, StoreId, Version, View, limits,
+    Alias, Dialect, Etag, Name, Namespace, Profile, Revision, StoreId, Version, View, Waiver, limits,
 };
 use crate::filter::{Filter, InvalidFilter};
 use crate::registry::{AliasTarget, Error, Freshness, Violation};
@@ -218,6 +219,34 @@ impl Checks {
 
     pub(super) fn message(&mut self, message: String) -> String {
         self.bounded("message", message, limits::MESSAGE_BYTES)
+    }
+
+    pub(super) fn waivers(&mut self, waivers: &[pb::Waiver]) -> Vec<Waiver> {
+        if waivers.len() > limits::WAIVERS {
+            let (count, most) = (waivers.len(), limits::WAIVERS);
+            self.fail("waivers", format!("has {count}; at most {most} are taken"));
+        }
+        let mut seen = BTreeSet::new();
+        for (index, waiver) in waivers.iter().enumerate().take(limits::WAIVERS) {
+            let code = Code::ALL.iter().find(|code| code.as_str() == waiver.rule);
+            let problem = match code {
+                None => Some(format!("{:?} is no rule; `persona explain` lists them", waiver.rule)),
+                Some(code) if !code.rule().waivable => {
+                    Some(format!("findings of {code} are not waived: mend the document"))
+                }
+                Some(code) if !seen.insert(code) => Some(format!("{code} is named before")),
+                Some(_) => None,
+            };
+            if let Some(problem) = problem {
+                self.fail(&format!("waivers[{index}].rule"), problem);
+            }
+            if waiver.reason.trim().is_empty() {
+                self.fail(&format!("waivers[{index}].reason"), "is empty; say why the document may carry it");
+            }
+            self.bounded(&format!("waivers[{index}].reason"), waiver.reason.clone(), limits::WAIVER_BYTES);
+        }
+        let waiver = |it: &pb::Waiver| Waiver { rule: it.rule.clone(), reason: it.reason.clone() };
+        waivers.iter().map(waiver).collect()
     }
 
     pub(super) fn request_id(&mut self, id: String) -> Option<String> {

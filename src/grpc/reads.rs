@@ -110,7 +110,9 @@ impl Personas {
         checks.done()?;
         let path = Some(path).filter(|path| !path.is_empty());
         let content = request.content;
-        let validate = registry::Validate { content: content.clone(), path, dialect, profile, name };
+        let content_of = content.clone();
+        let waivers = Vec::new();
+        let validate = registry::Validate { content: content_of, path, dialect, profile, name, waivers };
         let revision = self.registry.head();
         let examined = self.registry.validate(caller, namespace.as_ref(), validate).await?;
         let storable = examined.is_storable();

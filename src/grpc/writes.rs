@@ -17,7 +17,8 @@ impl Personas {
         let namespace = checks.namespace(&request.namespace);
         let content = request.content;
         let (dialect, profile) = (request.dialect, request.profile);
-        let document = document(&mut checks, content.clone(), &request.name, dialect, profile);
+        let document =
+            document(&mut checks, content.clone(), &request.name, (dialect, profile), &request.waivers);
         let etag = precondition(&mut checks, &request.etag, request.create_only);
         let message = checks.message(request.message);
         let request_id = checks.request_id(request.request_id);
@@ -215,8 +216,8 @@ fn document(
     checks: &mut Checks,
     content: bytes::Bytes,
     name: &str,
-    dialect: i32,
-    profile: i32,
+    (dialect, profile): (i32, i32),
+    waivers: &[pb::Waiver],
 ) -> registry::Validate {
     registry::Validate {
         content,
@@ -224,6 +225,7 @@ fn document(
         dialect: checks.dialect(dialect),
         profile: checks.profile(profile),
         name: checks.optional_name(name),
+        waivers: checks.waivers(waivers),
     }
 }
 
@@ -252,7 +254,8 @@ fn operation(namespace: &Namespace, operation: Operation) -> Result<BatchOperati
         }
         Some(Kind::Put(put)) => {
             let etag = precondition(&mut checks, &put.etag, put.create_only);
-            let document = document(&mut checks, put.content, &put.name, put.dialect, put.profile);
+            let document =
+                document(&mut checks, put.content, &put.name, (put.dialect, put.profile), &put.waivers);
             Some(BatchOperation::Put { document, etag, create_only: put.create_only })
         }
         Some(Kind::Delete(delete)) => {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{DecodeError, array, parsed, present};
 use crate::domain::{
     BodyMark, Derived, Digest, Field, Interaction, Origin, Persona, Principal, Revision, Section, SourceId,
-    Timestamp, Version,
+    Timestamp, Version, Waiver,
 };
 
 /// [`Persona`] without its content.
@@ -65,6 +65,16 @@ pub(super) struct PersonaRecord {
     purged: bool,
     #[prost(fixed64, optional, tag = "24")]
     body_mark: Option<u64>,
+    #[prost(message, repeated, tag = "25")]
+    waivers: Vec<WaiverRecord>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WaiverRecord {
+    #[prost(string, tag = "1")]
+    rule: String,
+    #[prost(string, tag = "2")]
+    reason: String,
 }
 
 /// The file that a version came from.
@@ -195,6 +205,7 @@ impl From<&Persona> for PersonaRecord {
             body_offset: *body_offset,
             token_estimate: *token_estimate,
             body_mark: body_mark.map(|mark| mark.0),
+            waivers: persona.waivers.iter().map(WaiverRecord::from).collect(),
         }
     }
 }
@@ -234,8 +245,21 @@ impl PersonaRecord {
                 token_estimate: self.token_estimate,
                 body_mark: self.body_mark.map(BodyMark),
             },
+            waivers: self.waivers.into_iter().map(Waiver::from).collect(),
             content,
         })
+    }
+}
+
+impl From<&Waiver> for WaiverRecord {
+    fn from(waiver: &Waiver) -> Self {
+        Self { rule: waiver.rule.clone(), reason: waiver.reason.clone() }
+    }
+}
+
+impl From<WaiverRecord> for Waiver {
+    fn from(WaiverRecord { rule, reason }: WaiverRecord) -> Self {
+        Self { rule, reason }
     }
 }
 

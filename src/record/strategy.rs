@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::domain::{
     AliasMove, BodyMark, Brought, Change, Commit, Derived, Dialect, Digest, Field, Interaction, Name,
     Namespace, Origin, Persona, Principal, Purge, RequestKey, RequestRecord, Revision, Section, Sequence,
-    SourceBase, SourceId, Timestamp, Tombstone, Version, WriteOutcome,
+    SourceBase, SourceId, Timestamp, Tombstone, Version, Waiver, WriteOutcome,
 };
 
 fn name() -> impl Strategy<Value = Name> {
@@ -92,9 +92,17 @@ fn derived() -> impl Strategy<Value = Derived> {
 
 fn persona() -> impl Strategy<Value = Persona> {
     let numbers = (any::<u64>(), any::<u64>(), any::<i64>());
-    let rest = (text(), text(), origin(), vec(any::<u8>(), 0..64));
+    let waiver = (text(), text()).prop_map(|(rule, reason)| Waiver { rule, reason });
+    let rest = (text(), text(), origin(), vec(any::<u8>(), 0..64), vec(waiver, 0..3));
     (namespace(), name(), numbers, digest(), rest, derived()).prop_map(
-        |(namespace, name, (version, revision, time), digest, (actor, message, origin, content), derived)| {
+        |(
+            namespace,
+            name,
+            (version, revision, time),
+            digest,
+            (actor, message, origin, content, waivers),
+            derived,
+        )| {
             Persona {
                 namespace,
                 name,
@@ -109,6 +117,7 @@ fn persona() -> impl Strategy<Value = Persona> {
                 size: content.len() as u32,
                 content: Bytes::from(content),
                 purged: false,
+                waivers,
             }
         },
     )
@@ -235,5 +244,6 @@ pub(super) fn plain_persona() -> Persona {
         },
         content: Bytes::from_static(b"# A\n"),
         purged: false,
+        waivers: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use super::alias::check_alias;
 use super::audit::Asked;
 use super::examine::{Examined, Validate, draft_of, told_again};
 use super::proposal::{Action, AliasTarget, Operation, Proposal, Written};
-use super::write::{etag_text, idempotent};
+use super::write::{etag_text, idempotent, waiver_parts};
 use super::{Error, Registry};
 use crate::diagnostic::Diagnostic;
 use crate::domain::{
@@ -123,6 +123,9 @@ fn check_rights(caller: &Caller, batch: &Batch) -> Result<(), Error> {
     caller.require(Permission::Read, &batch.namespace)?;
     for (index, operation) in batch.operations.iter().enumerate() {
         let may = match operation {
+            BatchOperation::Put { document, .. } if !document.waivers.is_empty() => {
+                caller.require(Permission::Administer, &batch.namespace)
+            }
             BatchOperation::Put { .. } | BatchOperation::Delete { .. } => {
                 caller.require(Permission::Write, &batch.namespace)
             }
@@ -210,15 +213,20 @@ fn operation_payload(operation: &BatchOperation) -> Digest {
         ])
     };
     match operation {
-        BatchOperation::Put { document, etag, create_only } => Digest::of_parts(&[
-            b"put",
-            document.name.as_ref().map_or("", Name::as_str).as_bytes(),
-            &document.content,
-            document.dialect.map_or("", Dialect::as_str).as_bytes(),
-            document.profile.map_or("", Profile::as_str).as_bytes(),
-            etag_text(etag.as_ref()).as_bytes(),
-            &[u8::from(*create_only)],
-        ]),
+        BatchOperation::Put { document, etag, create_only } => {
+            let (etag, create_only) = (etag_text(etag.as_ref()), [u8::from(*create_only)]);
+            let mut parts: Vec<&[u8]> = vec![
+                b"put",
+                document.name.as_ref().map_or("", Name::as_str).as_bytes(),
+                &document.content,
+                document.dialect.map_or("", Dialect::as_str).as_bytes(),
+                document.profile.map_or("", Profile::as_str).as_bytes(),
+                etag.as_bytes(),
+                &create_only,
+            ];
+            parts.extend(waiver_parts(&document.waivers));
+            Digest::of_parts(&parts)
+        }
         BatchOperation::Delete { name, etag } => {
             Digest::of_parts(&[b"delete", name.as_str().as_bytes(), etag_text(etag.as_ref()).as_bytes()])
         }

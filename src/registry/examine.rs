@@ -10,9 +10,9 @@ use super::proposal::Draft;
 use super::{Error, Registry};
 use crate::diagnostic::Diagnostic;
 use crate::document::{Document, Input};
-use crate::domain::{Dialect, Digest, Name, Namespace, Profile, Revision};
+use crate::domain::{Dialect, Digest, Name, Namespace, Profile, Revision, Waiver};
 use crate::store::{Store, StoreError};
-use crate::validate::{Judged, Neighbours, Options, judge_among};
+use crate::validate::{Judged, Neighbours, Options, judge_among, waive};
 
 /// Documents above this are read on a thread that may block, in bytes: below it reading costs less than moving.
 const INLINE_BYTES: usize = 16 * 1024;
@@ -30,6 +30,8 @@ pub struct Validate {
     pub profile: Option<Profile>,
     /// The name that it would be put under; none: the document's.
     pub name: Option<Name>,
+    /// Findings that it may carry.
+    pub waivers: Vec<Waiver>,
 }
 
 impl Validate {
@@ -48,6 +50,8 @@ pub struct Examined {
     pub diagnostics: Vec<Diagnostic>,
     /// The name that it would be put under.
     pub name: Option<Name>,
+    /// The waivers that were needed.
+    pub waivers: Vec<Waiver>,
 }
 
 impl Examined {
@@ -61,7 +65,8 @@ impl Examined {
 /// Reads and judges a document: the one function behind putting, importing and validating.
 fn examine(request: &Validate, neighbours: Neighbours<'_>) -> Result<Examined, Error> {
     let neighbours = Neighbours { name: request.name.as_ref(), ..neighbours };
-    let Judged { document, diagnostics } = judge_among(&request.input(), &Options::default(), neighbours);
+    let Judged { document, mut diagnostics } = judge_among(&request.input(), &Options::default(), neighbours);
+    let waivers = waive(&mut diagnostics, &request.waivers);
     if let (Some(asked), Some(found)) = (&request.name, &document.name)
         && asked != found
     {
@@ -71,7 +76,7 @@ fn examine(request: &Validate, neighbours: Neighbours<'_>) -> Result<Examined, E
         return Err(Error::NameInvalid(Violation::new("name", description)));
     }
     let name = request.name.clone().or_else(|| document.name.clone());
-    Ok(Examined { document, diagnostics, name })
+    Ok(Examined { document, diagnostics, name, waivers })
 }
 
 /// Examines among the personas of a namespace.
@@ -97,7 +102,7 @@ pub(super) fn told_again(examined: Option<Result<Examined, Error>>) -> Vec<Diagn
 
 /// The draft of a document that may be stored, with the findings that do not keep it from that.
 pub fn draft_of(content: Bytes, examined: Examined) -> Result<(Draft, Vec<Diagnostic>), Error> {
-    let Examined { document, diagnostics, name } = examined;
+    let Examined { document, diagnostics, name, waivers } = examined;
     if diagnostics.iter().any(Diagnostic::blocks_storing) {
         return Err(Error::PersonaInvalid(Box::new(Rejected { diagnostics, content })));
     }
@@ -108,7 +113,7 @@ pub fn draft_of(content: Bytes, examined: Examined) -> Result<(Draft, Vec<Diagno
     // A copy of its own: the request's buffer is larger, and would be kept for as long as the document is.
     let content = Bytes::copy_from_slice(&content);
     let digest = Digest::of(&content);
-    Ok((Draft { name, derived: document.derived, digest, content }, diagnostics))
+    Ok((Draft { name, derived: document.derived, digest, content, waivers }, diagnostics))
 }
 
 impl Registry {

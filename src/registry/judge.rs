@@ -244,6 +244,7 @@ impl Judge<'_> {
             size: u32::try_from(draft.content.len()).unwrap_or(u32::MAX),
             content: draft.content.clone(),
             purged: false,
+            waivers: draft.waivers.clone(),
         };
         let created = head.is_none_or(|head| head.live.is_none());
         Change::Put { created, persona: Arc::new(persona) }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Error;
 use crate::domain::{
-    Alias, Caller, Derived, Digest, Etag, Name, Namespace, RequestKey, Revision, SourceId, Version,
+    Alias, Caller, Derived, Digest, Etag, Name, Namespace, RequestKey, Revision, SourceId, Version, Waiver,
     WriteOutcome,
 };
 
@@ -21,6 +21,8 @@ pub struct Draft {
     pub digest: Digest,
     /// The document, byte for byte.
     pub content: Bytes,
+    /// Findings that it is let in with.
+    pub waivers: Vec<Waiver>,
 }
 
 /// A write that waits for its turn.

@@ -14,7 +14,7 @@ use super::{Error, Registry};
 use crate::diagnostic::Diagnostic;
 use crate::domain::{
     Caller, Dialect, Digest, Etag, Method, Name, Namespace, Permission, Profile, RequestKey, Revision,
-    SourceBase, SourceId, WriteOutcome, limits,
+    SourceBase, SourceId, Waiver, WriteOutcome, limits,
 };
 
 /// The method that raises the floor; it takes no request id.
@@ -102,6 +102,9 @@ impl Registry {
 
     async fn try_put(&self, caller: &Caller, put: Put) -> Result<PutDone, Error> {
         caller.require(Permission::Write, &put.namespace)?;
+        if !put.document.waivers.is_empty() {
+            caller.require(Permission::Administer, &put.namespace)?;
+        }
         let size_bytes = put.document.content.len();
         if size_bytes > limits::DOCUMENT_BYTES {
             return Err(Error::PersonaTooLarge { size_bytes });
@@ -267,16 +270,24 @@ pub(super) fn idempotent(
 fn put_payload(put: &Put) -> Digest {
     let Put { namespace, document, etag, create_only, message, request_id: _, validate_only: _ } = put;
     let name = document.name.as_ref().map_or("", Name::as_str);
-    Digest::of_parts(&[
+    let (etag, create_only) = (etag_text(etag.as_ref()), [u8::from(*create_only)]);
+    let mut parts: Vec<&[u8]> = vec![
         namespace.as_str().as_bytes(),
         name.as_bytes(),
         &document.content,
         document.dialect.map_or("", Dialect::as_str).as_bytes(),
         document.profile.map_or("", Profile::as_str).as_bytes(),
-        etag_text(etag.as_ref()).as_bytes(),
-        &[u8::from(*create_only)],
+        etag.as_bytes(),
+        &create_only,
         message.as_bytes(),
-    ])
+    ];
+    parts.extend(waiver_parts(&document.waivers));
+    Digest::of_parts(&parts)
+}
+
+/// What waivers add to a payload: nothing where there are none, since ids were given before there were any.
+pub(super) fn waiver_parts(waivers: &[Waiver]) -> impl Iterator<Item = &[u8]> {
+    waivers.iter().flat_map(|waiver| [waiver.rule.as_bytes(), waiver.reason.as_bytes()])
 }
 
 fn delete_payload(delete: &Delete) -> Digest {

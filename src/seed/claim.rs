@@ -24,7 +24,7 @@ pub(super) struct Claim {
 impl Folder {
     /// Takes one file, in path order.
     pub(super) async fn take(&mut self, registry: &Registry, job: Job, look: Look, reading: &mut Reading) {
-        let Job { path, relative, known } = job;
+        let Job { path, relative, known, .. } = job;
         if known.is_none() && !self.doubts.contains_key(&path) {
             self.arrived = Some(Instant::now());
         }
@@ -146,7 +146,8 @@ impl Folder {
         if draft.is_some() {
             return draft;
         }
-        let job = Job { path: path.to_owned(), relative: relative.to_owned(), known: None };
+        let waivers = Arc::clone(&self.options.waivers);
+        let job = Job { path: path.to_owned(), relative: relative.to_owned(), known: None, waivers };
         let digest = self.known.get(path)?.digest;
         let (registry, namespace) = (registry.clone(), self.source.namespace.clone());
         let look = tokio::task::spawn_blocking(move || job.look(&registry, &namespace, now)).await.ok()?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -228,6 +229,7 @@ impl Folder {
             path: path.clone(),
             relative: self.relative(path),
             known: self.known.get(path).cloned(),
+            waivers: Arc::clone(&self.options.waivers),
         };
         paths.iter().map(job).collect()
     }

@@ -11,9 +11,10 @@ mod settle;
 mod walk;
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{Namespace, SourceId};
+use crate::domain::{BoundWaiver, Namespace, SourceId};
 use crate::registry::OnConflict;
 
 pub use folder::{Folder, Progress};
@@ -67,6 +68,8 @@ pub struct Options {
     /// How often the folder is looked through though nothing was heard of it, since the system may forget to tell, as
     /// on network file systems. Default 30 s.
     pub rescan: Duration,
+    /// Findings that files may carry. Default: none.
+    pub waivers: Arc<[BoundWaiver]>,
 }
 
 impl Default for Options {
@@ -82,6 +85,7 @@ impl Default for Options {
             gone: Duration::from_millis(400),
             root: Duration::from_millis(250),
             rescan: Duration::from_secs(30),
+            waivers: Arc::default(),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::report::{Findings, Reason};
-use crate::domain::{Digest, Name, Namespace, Timestamp, limits};
+use crate::domain::{BoundWaiver, Digest, Name, Namespace, Timestamp, limits};
 use crate::registry::{self, Draft, Error, Registry, Validate};
 
 /// What tells a file that was written to from one that was not.
@@ -78,6 +78,7 @@ pub(super) struct Job {
     pub path: PathBuf,
     pub relative: String,
     pub known: Option<Known>,
+    pub waivers: Arc<[BoundWaiver]>,
 }
 
 impl Job {
@@ -122,8 +123,13 @@ impl Job {
         {
             return Look::Read(Known { stamp, shaky, ..known.clone() }, None);
         }
-        let request =
-            Validate { content: content.clone(), path: Some(self.relative.clone()), ..Validate::default() };
+        let waivers = self.waivers.iter().filter(|bound| Some(bound.digest) == digest);
+        let request = Validate {
+            content: content.clone(),
+            path: Some(self.relative.clone()),
+            waivers: waivers.map(|bound| bound.waiver.clone()).collect(),
+            ..Validate::default()
+        };
         let examined = registry.examine(namespace, &request);
         let name = examined.as_ref().ok().and_then(|examined| examined.name.clone());
         match examined.and_then(|examined| registry::draft_of(content, examined)) {

@@ -261,6 +261,7 @@ mod tests {
             size: 4,
             content: Bytes::from_static(b"# A\n"),
             purged: false,
+            waivers: Vec::new(),
         };
         let outcome = WriteOutcome {
             namespace: Namespace::default(),

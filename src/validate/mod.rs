@@ -14,6 +14,7 @@ use std::collections::HashMap;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Document, Input, parse, text};
+use crate::domain::Waiver;
 
 use subject::Subject;
 
@@ -80,6 +81,23 @@ pub fn judge_among(input: &Input<'_>, options: &Options, neighbours: Neighbours<
     diagnostics.sort_by_key(|found| (found.span, found.code));
     cap(&mut diagnostics);
     Judged { document, diagnostics }
+}
+
+/// Marks the findings that a document may carry knowingly, where their rule allows it; tells which waivers that took.
+pub fn waive(found: &mut [Diagnostic], waivers: &[Waiver]) -> Vec<Waiver> {
+    let mut used = Vec::new();
+    for waiver in waivers {
+        let is_meant = |one: &&mut Diagnostic| one.code.rule().waivable && one.code.as_str() == waiver.rule;
+        let mut marked = 0;
+        for one in found.iter_mut().filter(is_meant) {
+            one.waived = Some(waiver.reason.clone());
+            marked += 1;
+        }
+        if marked > 0 {
+            used.push(waiver.clone());
+        }
+    }
+    used
 }
 
 /// Keeps the first findings of each rule; the last of them says how many more there are.

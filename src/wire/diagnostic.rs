@@ -43,7 +43,9 @@ fn diagnostic(found: &Diagnostic, place: &dyn Fn(usize) -> Position) -> pb::Diag
         help: found.help.clone().unwrap_or_default(),
         fixes: fixes.collect(),
         field: found.field.clone().unwrap_or_default(),
+        waivable: found.code.rule().waivable,
         blocks_storing: found.blocks_storing(),
+        waiver_reason: found.waived.clone().unwrap_or_default(),
     }
 }
 

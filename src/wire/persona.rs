@@ -6,6 +6,7 @@ use prost_types::{ListValue, Struct, Value};
 use super::pb;
 use crate::domain::{
     Dialect, DialectReason, Field, Origin, Persona, Principal, Profile, Revision, StoreId, Timestamp, View,
+    Waiver,
 };
 
 /// Integers up to here are exact as a JSON number.
@@ -67,7 +68,12 @@ pub fn persona(persona: &Persona, view: View) -> pb::Persona {
         front_matter,
         body,
         purged: persona.purged,
+        waivers: persona.waivers.iter().map(waiver).collect(),
     }
+}
+
+fn waiver(waiver: &Waiver) -> pb::Waiver {
+    pb::Waiver { rule: waiver.rule.clone(), reason: waiver.reason.clone() }
 }
 
 /// The body's bytes that these sections cover, in document order, each once; the first path that leads nowhere where one

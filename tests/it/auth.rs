@@ -143,9 +143,11 @@ pub async fn every_method(
         ..Default::default()
     }));
     call!(personas.list_namespaces(pb::ListNamespacesRequest::default()));
-    call!(
-        personas.validate_persona(pb::ValidatePersonaRequest { content: "x".into(), ..Default::default() })
-    );
+    call!(personas.validate_persona(pb::ValidatePersonaRequest {
+        content: "x".into(),
+        namespace: namespace.clone(),
+        ..Default::default()
+    }));
     call!(personas.put_persona(pb::PutPersonaRequest {
         namespace: namespace.clone(),
         validate_only: true,
@@ -319,8 +321,9 @@ async fn auth_every_method_against_every_credential() {
         "list_persona_versions",
         "list_persona_aliases",
         "watch_personas",
+        "validate_persona",
     ];
-    let anywhere = ["list_namespaces", "validate_persona", "get_status"];
+    let anywhere = ["list_namespaces", "get_status"];
     let writes = ["put_persona", "delete_persona", "batch_write_personas", "list_refused_sources"];
     let moves = ["set_persona_alias", "delete_persona_alias"];
     let registry_wide = ["compact_history", "backup_store", "list_audit_records"];

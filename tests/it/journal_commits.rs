@@ -70,6 +70,7 @@ pub fn commit_of(sequence: u64, content: Bytes) -> Commit {
         },
         content,
         purged: false,
+        waivers: Vec::new(),
     };
     Commit {
         sequence: Sequence(sequence),

@@ -115,6 +115,7 @@ mod watch_modes;
 mod watch_progress;
 mod watch_random;
 mod watch_resume;
+mod waivers;
 mod web;
 mod web_bounds;
 mod web_client;

@@ -315,6 +315,7 @@ impl Model {
                     profile: it.profile,
                     etag: it.etag,
                     create_only: it.create_only,
+                    waivers: it.waivers,
                 };
                 ("put", it.namespace, vec![Kind::Put(put)], it.message, it.request_id, it.validate_only)
             }

@@ -142,7 +142,7 @@ impl Memory {
             });
         }
         match self.operation(dice, manner, &namespace) {
-            Kind::Put(Put { name, content, dialect, profile, etag, create_only }) => {
+            Kind::Put(Put { name, content, dialect, profile, etag, create_only, waivers }) => {
                 Call::Put(pb::PutPersonaRequest {
                     namespace,
                     name,
@@ -154,6 +154,7 @@ impl Memory {
                     message,
                     request_id,
                     validate_only,
+                    waivers,
                 })
             }
             Kind::Delete(Delete { name, etag }) => Call::Delete(pb::DeletePersonaRequest {
@@ -461,6 +462,11 @@ pub struct Hand {
     admin: AdminServiceClient<Channel>,
 }
 
+/// Leaves out what is said of the personas beside a document: it is read before the write has its turn, and is no part of the order.
+fn unbeside(found: &mut Vec<pb::Diagnostic>) {
+    found.retain(|one| !one.code.starts_with("REG"));
+}
+
 impl Hand {
     pub async fn new(server: &Server) -> Self {
         Self { personas: server.client().await, admin: server.admin().await }
@@ -469,7 +475,11 @@ impl Hand {
     pub async fn send(&mut self, call: &Call) -> Reply {
         let it = &mut self.personas;
         let answer = match call.clone() {
-            Call::Put(call) => it.put_persona(call).await.map(|it| Reply::Put(it.into_inner())),
+            Call::Put(call) => it.put_persona(call).await.map(|it| {
+                let mut answer = it.into_inner();
+                unbeside(&mut answer.diagnostics);
+                Reply::Put(answer)
+            }),
             Call::Delete(call) => it.delete_persona(call).await.map(|it| Reply::Delete(it.into_inner())),
             Call::SetAlias(call) => {
                 it.set_persona_alias(call).await.map(|it| Reply::SetAlias(it.into_inner()))
@@ -477,7 +487,11 @@ impl Hand {
             Call::DeleteAlias(call) => {
                 it.delete_persona_alias(call).await.map(|it| Reply::DeleteAlias(it.into_inner()))
             }
-            Call::Batch(call) => it.batch_write_personas(call).await.map(|it| Reply::Batch(it.into_inner())),
+            Call::Batch(call) => it.batch_write_personas(call).await.map(|it| {
+                let mut answer = it.into_inner();
+                answer.results.iter_mut().for_each(|result| unbeside(&mut result.diagnostics));
+                Reply::Batch(answer)
+            }),
             Call::Purge(call) => it.purge_persona_version(call).await.map(|it| Reply::Purge(it.into_inner())),
             Call::Compact(call) => {
                 self.admin.compact_history(call).await.map(|it| Reply::Compact(it.into_inner()))

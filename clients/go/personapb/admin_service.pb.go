@@ -229,7 +229,7 @@ const (
 	AuditRecord_ACTION_REFUSED AuditRecord_Action = 9
 	// The configuration was changed.
 	AuditRecord_ACTION_CONFIG AuditRecord_Action = 10
-	// Not used yet: a finding was waived.
+	// A document was let in with findings of a rule.
 	AuditRecord_ACTION_WAIVER AuditRecord_Action = 11
 	// The server started.
 	AuditRecord_ACTION_START AuditRecord_Action = 12

@@ -156,8 +156,12 @@ type Diagnostic struct {
 	Fixes []*Fix `protobuf:"bytes,8,rep,name=fixes,proto3" json:"fixes,omitempty"`
 	// The field meant, such as `frontmatter.tools[2]` or `body/interaction-protocol/input`. May be empty.
 	Field string `protobuf:"bytes,10,opt,name=field,proto3" json:"field,omitempty"`
+	// Whether the rule's findings may be waived; see PutPersonaRequest.
+	Waivable bool `protobuf:"varint,11,opt,name=waivable,proto3" json:"waivable,omitempty"`
 	// Whether a document with this finding is refused by PutPersona.
 	BlocksStoring bool `protobuf:"varint,12,opt,name=blocks_storing,json=blocksStoring,proto3" json:"blocks_storing,omitempty"`
+	// Why it was waived, and so does not block storing. Empty: it was not.
+	WaiverReason  string `protobuf:"bytes,13,opt,name=waiver_reason,json=waiverReason,proto3" json:"waiver_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -255,11 +259,25 @@ func (x *Diagnostic) GetField() string {
 	return ""
 }
 
+func (x *Diagnostic) GetWaivable() bool {
+	if x != nil {
+		return x.Waivable
+	}
+	return false
+}
+
 func (x *Diagnostic) GetBlocksStoring() bool {
 	if x != nil {
 		return x.BlocksStoring
 	}
 	return false
+}
+
+func (x *Diagnostic) GetWaiverReason() string {
+	if x != nil {
+		return x.WaiverReason
+	}
+	return ""
 }
 
 // A stretch of the submitted bytes: half-open byte offsets, and both ends as people count.
@@ -531,7 +549,7 @@ var File_persona_registry_v1_diagnostic_proto protoreflect.FileDescriptor
 
 const file_persona_registry_v1_diagnostic_proto_rawDesc = "" +
 	"\n" +
-	"$persona/registry/v1/diagnostic.proto\x12\x13persona.registry.v1\"\xf3\x03\n" +
+	"$persona/registry/v1/diagnostic.proto\x12\x13persona.registry.v1\"\xa4\x04\n" +
 	"\n" +
 	"Diagnostic\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
@@ -543,12 +561,14 @@ const file_persona_registry_v1_diagnostic_proto_rawDesc = "" +
 	"\x04help\x18\a \x01(\tR\x04help\x12.\n" +
 	"\x05fixes\x18\b \x03(\v2\x18.persona.registry.v1.FixR\x05fixes\x12\x14\n" +
 	"\x05field\x18\n" +
-	" \x01(\tR\x05field\x12%\n" +
-	"\x0eblocks_storing\x18\f \x01(\bR\rblocksStoring\x1aP\n" +
+	" \x01(\tR\x05field\x12\x1a\n" +
+	"\bwaivable\x18\v \x01(\bR\bwaivable\x12%\n" +
+	"\x0eblocks_storing\x18\f \x01(\bR\rblocksStoring\x12#\n" +
+	"\rwaiver_reason\x18\r \x01(\tR\fwaiverReason\x1aP\n" +
 	"\x05Label\x12-\n" +
 	"\x04span\x18\x01 \x01(\v2\x19.persona.registry.v1.SpanR\x04span\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessageJ\x04\b\t\x10\n" +
-	"J\x04\b\v\x10\fR\x11documentation_urlR\bwaivable\"\xaa\x01\n" +
+	"R\x11documentation_url\"\xaa\x01\n" +
 	"\x04Span\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\x05R\x05start\x12\x10\n" +
 	"\x03end\x18\x02 \x01(\x05R\x03end\x12\x1d\n" +

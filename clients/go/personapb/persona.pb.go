@@ -211,6 +211,61 @@ func (Profile) EnumDescriptor() ([]byte, []int) {
 	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{2}
 }
 
+// A finding that a document carries knowingly, for the reason given. It holds for that document, byte for byte, and for no other.
+type Waiver struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rule, such as `SEC405`: one whose findings are `waivable`.
+	Rule string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
+	// Why the document may carry it. 1 byte to 1 KiB.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Waiver) Reset() {
+	*x = Waiver{}
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Waiver) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Waiver) ProtoMessage() {}
+
+func (x *Waiver) ProtoReflect() protoreflect.Message {
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Waiver.ProtoReflect.Descriptor instead.
+func (*Waiver) Descriptor() ([]byte, []int) {
+	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *Waiver) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *Waiver) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // One version of one persona: a Markdown document with YAML front matter whose body is an agent's system prompt.
 //
 // Immutable for a (store_id, namespace, name, version): the same four always denote the same message, byte for byte.
@@ -269,14 +324,16 @@ type Persona struct {
 	// FULL view only: everything after the front matter; where sections were asked for, those.
 	Body string `protobuf:"bytes,24,opt,name=body,proto3" json:"body,omitempty"`
 	// The bytes of this version were purged: what was derived from them is empty.
-	Purged        bool `protobuf:"varint,25,opt,name=purged,proto3" json:"purged,omitempty"`
+	Purged bool `protobuf:"varint,25,opt,name=purged,proto3" json:"purged,omitempty"`
+	// Findings that the document was let in with.
+	Waivers       []*Waiver `protobuf:"bytes,26,rep,name=waivers,proto3" json:"waivers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Persona) Reset() {
 	*x = Persona{}
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[0]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -288,7 +345,7 @@ func (x *Persona) String() string {
 func (*Persona) ProtoMessage() {}
 
 func (x *Persona) ProtoReflect() protoreflect.Message {
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[0]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -301,7 +358,7 @@ func (x *Persona) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Persona.ProtoReflect.Descriptor instead.
 func (*Persona) Descriptor() ([]byte, []int) {
-	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{0}
+	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Persona) GetNamespace() string {
@@ -479,6 +536,13 @@ func (x *Persona) GetPurged() bool {
 	return false
 }
 
+func (x *Persona) GetWaivers() []*Waiver {
+	if x != nil {
+		return x.Waivers
+	}
+	return nil
+}
+
 // One heading of a persona's body, and what it covers.
 type Section struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -499,7 +563,7 @@ type Section struct {
 
 func (x *Section) Reset() {
 	*x = Section{}
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[1]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -511,7 +575,7 @@ func (x *Section) String() string {
 func (*Section) ProtoMessage() {}
 
 func (x *Section) ProtoReflect() protoreflect.Message {
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[1]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -524,7 +588,7 @@ func (x *Section) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Section.ProtoReflect.Descriptor instead.
 func (*Section) Descriptor() ([]byte, []int) {
-	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{1}
+	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Section) GetTitle() string {
@@ -575,7 +639,7 @@ type Interaction struct {
 
 func (x *Interaction) Reset() {
 	*x = Interaction{}
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[2]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -587,7 +651,7 @@ func (x *Interaction) String() string {
 func (*Interaction) ProtoMessage() {}
 
 func (x *Interaction) ProtoReflect() protoreflect.Message {
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[2]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -600,7 +664,7 @@ func (x *Interaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interaction.ProtoReflect.Descriptor instead.
 func (*Interaction) Descriptor() ([]byte, []int) {
-	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{2}
+	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Interaction) GetInput() string {
@@ -633,7 +697,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[3]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -645,7 +709,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[3]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -658,7 +722,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{3}
+	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Origin) GetKind() isOrigin_Kind {
@@ -718,7 +782,7 @@ type ResponseHeader struct {
 
 func (x *ResponseHeader) Reset() {
 	*x = ResponseHeader{}
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[4]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -730,7 +794,7 @@ func (x *ResponseHeader) String() string {
 func (*ResponseHeader) ProtoMessage() {}
 
 func (x *ResponseHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[4]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -743,7 +807,7 @@ func (x *ResponseHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResponseHeader.ProtoReflect.Descriptor instead.
 func (*ResponseHeader) Descriptor() ([]byte, []int) {
-	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{4}
+	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ResponseHeader) GetStoreId() string {
@@ -778,7 +842,7 @@ type ReadOptions struct {
 
 func (x *ReadOptions) Reset() {
 	*x = ReadOptions{}
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[5]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -790,7 +854,7 @@ func (x *ReadOptions) String() string {
 func (*ReadOptions) ProtoMessage() {}
 
 func (x *ReadOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[5]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -803,7 +867,7 @@ func (x *ReadOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadOptions.ProtoReflect.Descriptor instead.
 func (*ReadOptions) Descriptor() ([]byte, []int) {
-	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{5}
+	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ReadOptions) GetStoreId() string {
@@ -836,7 +900,7 @@ type Origin_Api struct {
 
 func (x *Origin_Api) Reset() {
 	*x = Origin_Api{}
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[7]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -848,7 +912,7 @@ func (x *Origin_Api) String() string {
 func (*Origin_Api) ProtoMessage() {}
 
 func (x *Origin_Api) ProtoReflect() protoreflect.Message {
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[7]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -861,7 +925,7 @@ func (x *Origin_Api) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin_Api.ProtoReflect.Descriptor instead.
 func (*Origin_Api) Descriptor() ([]byte, []int) {
-	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{3, 0}
+	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{4, 0}
 }
 
 // A file of a seeded folder.
@@ -877,7 +941,7 @@ type Origin_File struct {
 
 func (x *Origin_File) Reset() {
 	*x = Origin_File{}
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[8]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -889,7 +953,7 @@ func (x *Origin_File) String() string {
 func (*Origin_File) ProtoMessage() {}
 
 func (x *Origin_File) ProtoReflect() protoreflect.Message {
-	mi := &file_persona_registry_v1_persona_proto_msgTypes[8]
+	mi := &file_persona_registry_v1_persona_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -902,7 +966,7 @@ func (x *Origin_File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin_File.ProtoReflect.Descriptor instead.
 func (*Origin_File) Descriptor() ([]byte, []int) {
-	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{3, 1}
+	return file_persona_registry_v1_persona_proto_rawDescGZIP(), []int{4, 1}
 }
 
 func (x *Origin_File) GetSource() string {
@@ -923,7 +987,10 @@ var File_persona_registry_v1_persona_proto protoreflect.FileDescriptor
 
 const file_persona_registry_v1_persona_proto_rawDesc = "" +
 	"\n" +
-	"!persona/registry/v1/persona.proto\x12\x13persona.registry.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\a\n" +
+	"!persona/registry/v1/persona.proto\x12\x13persona.registry.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n" +
+	"\x06Waiver\x12\x12\n" +
+	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xf0\a\n" +
 	"\aPersona\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -952,7 +1019,8 @@ const file_persona_registry_v1_persona_proto_rawDesc = "" +
 	"\x06origin\x18\x16 \x01(\v2\x1b.persona.registry.v1.OriginR\x06origin\x12!\n" +
 	"\ffront_matter\x18\x17 \x01(\tR\vfrontMatter\x12\x12\n" +
 	"\x04body\x18\x18 \x01(\tR\x04body\x12\x16\n" +
-	"\x06purged\x18\x19 \x01(\bR\x06purged\x1a9\n" +
+	"\x06purged\x18\x19 \x01(\bR\x06purged\x125\n" +
+	"\awaivers\x18\x1a \x03(\v2\x1b.persona.registry.v1.WaiverR\awaivers\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"q\n" +
@@ -1015,38 +1083,40 @@ func file_persona_registry_v1_persona_proto_rawDescGZIP() []byte {
 }
 
 var file_persona_registry_v1_persona_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_persona_registry_v1_persona_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_persona_registry_v1_persona_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_persona_registry_v1_persona_proto_goTypes = []any{
 	(PersonaView)(0),              // 0: persona.registry.v1.PersonaView
 	(Dialect)(0),                  // 1: persona.registry.v1.Dialect
 	(Profile)(0),                  // 2: persona.registry.v1.Profile
-	(*Persona)(nil),               // 3: persona.registry.v1.Persona
-	(*Section)(nil),               // 4: persona.registry.v1.Section
-	(*Interaction)(nil),           // 5: persona.registry.v1.Interaction
-	(*Origin)(nil),                // 6: persona.registry.v1.Origin
-	(*ResponseHeader)(nil),        // 7: persona.registry.v1.ResponseHeader
-	(*ReadOptions)(nil),           // 8: persona.registry.v1.ReadOptions
-	nil,                           // 9: persona.registry.v1.Persona.LabelsEntry
-	(*Origin_Api)(nil),            // 10: persona.registry.v1.Origin.Api
-	(*Origin_File)(nil),           // 11: persona.registry.v1.Origin.File
-	(*structpb.Struct)(nil),       // 12: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(*Waiver)(nil),                // 3: persona.registry.v1.Waiver
+	(*Persona)(nil),               // 4: persona.registry.v1.Persona
+	(*Section)(nil),               // 5: persona.registry.v1.Section
+	(*Interaction)(nil),           // 6: persona.registry.v1.Interaction
+	(*Origin)(nil),                // 7: persona.registry.v1.Origin
+	(*ResponseHeader)(nil),        // 8: persona.registry.v1.ResponseHeader
+	(*ReadOptions)(nil),           // 9: persona.registry.v1.ReadOptions
+	nil,                           // 10: persona.registry.v1.Persona.LabelsEntry
+	(*Origin_Api)(nil),            // 11: persona.registry.v1.Origin.Api
+	(*Origin_File)(nil),           // 12: persona.registry.v1.Origin.File
+	(*structpb.Struct)(nil),       // 13: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
 }
 var file_persona_registry_v1_persona_proto_depIdxs = []int32{
 	1,  // 0: persona.registry.v1.Persona.dialect:type_name -> persona.registry.v1.Dialect
-	9,  // 1: persona.registry.v1.Persona.labels:type_name -> persona.registry.v1.Persona.LabelsEntry
-	12, // 2: persona.registry.v1.Persona.fields:type_name -> google.protobuf.Struct
-	4,  // 3: persona.registry.v1.Persona.outline:type_name -> persona.registry.v1.Section
-	5,  // 4: persona.registry.v1.Persona.interaction:type_name -> persona.registry.v1.Interaction
-	13, // 5: persona.registry.v1.Persona.create_time:type_name -> google.protobuf.Timestamp
-	6,  // 6: persona.registry.v1.Persona.origin:type_name -> persona.registry.v1.Origin
-	10, // 7: persona.registry.v1.Origin.api:type_name -> persona.registry.v1.Origin.Api
-	11, // 8: persona.registry.v1.Origin.file:type_name -> persona.registry.v1.Origin.File
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	10, // 1: persona.registry.v1.Persona.labels:type_name -> persona.registry.v1.Persona.LabelsEntry
+	13, // 2: persona.registry.v1.Persona.fields:type_name -> google.protobuf.Struct
+	5,  // 3: persona.registry.v1.Persona.outline:type_name -> persona.registry.v1.Section
+	6,  // 4: persona.registry.v1.Persona.interaction:type_name -> persona.registry.v1.Interaction
+	14, // 5: persona.registry.v1.Persona.create_time:type_name -> google.protobuf.Timestamp
+	7,  // 6: persona.registry.v1.Persona.origin:type_name -> persona.registry.v1.Origin
+	3,  // 7: persona.registry.v1.Persona.waivers:type_name -> persona.registry.v1.Waiver
+	11, // 8: persona.registry.v1.Origin.api:type_name -> persona.registry.v1.Origin.Api
+	12, // 9: persona.registry.v1.Origin.file:type_name -> persona.registry.v1.Origin.File
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_persona_registry_v1_persona_proto_init() }
@@ -1054,7 +1124,7 @@ func file_persona_registry_v1_persona_proto_init() {
 	if File_persona_registry_v1_persona_proto != nil {
 		return
 	}
-	file_persona_registry_v1_persona_proto_msgTypes[3].OneofWrappers = []any{
+	file_persona_registry_v1_persona_proto_msgTypes[4].OneofWrappers = []any{
 		(*Origin_Api_)(nil),
 		(*Origin_File_)(nil),
 	}
@@ -1064,7 +1134,7 @@ func file_persona_registry_v1_persona_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_persona_registry_v1_persona_proto_rawDesc), len(file_persona_registry_v1_persona_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1515,6 +1515,9 @@ type ValidatePersonaRequest struct {
 	Profile Profile `protobuf:"varint,4,opt,name=profile,proto3,enum=persona.registry.v1.Profile" json:"profile,omitempty"`
 	// The name that it would be put under. Empty: the document's.
 	Name string `protobuf:"bytes,6,opt,name=name,proto3" json:"name,omitempty"`
+	// The namespace that it would be put into: the document is judged among its personas, as PutPersona does (REG and REF305). Asks for the
+	// right to read there. Empty: it is judged by itself.
+	Namespace string `protobuf:"bytes,7,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// Rules to report, by code or prefix, such as `SYN008` or `SYN`. Empty: all. Hiding a finding does not make the
 	// document storable.
 	Select []string `protobuf:"bytes,8,rep,name=select,proto3" json:"select,omitempty"`
@@ -1585,6 +1588,13 @@ func (x *ValidatePersonaRequest) GetProfile() Profile {
 func (x *ValidatePersonaRequest) GetName() string {
 	if x != nil {
 		return x.Name
+	}
+	return ""
+}
+
+func (x *ValidatePersonaRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
 	}
 	return ""
 }
@@ -1737,7 +1747,11 @@ type PutPersonaRequest struct {
 	// Only OK is remembered. Empty: no protection.
 	RequestId string `protobuf:"bytes,9,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Answer as the real call would, and change nothing.
-	ValidateOnly  bool `protobuf:"varint,10,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,10,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Findings of the document that are let in all the same, at most 16, each rule once: of rules that are `waivable`, others are refused as
+	// INVALID_ARGUMENT `ARGUMENT_INVALID`. Asks for the right to administer the namespace, is kept with the version, and stands in the
+	// audit log. The next document needs its own.
+	Waivers       []*Waiver `protobuf:"bytes,11,rep,name=waivers,proto3" json:"waivers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1840,6 +1854,13 @@ func (x *PutPersonaRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *PutPersonaRequest) GetWaivers() []*Waiver {
+	if x != nil {
+		return x.Waivers
+	}
+	return nil
 }
 
 // Answers PutPersona.
@@ -3488,7 +3509,9 @@ type BatchWritePersonasRequest_Put struct {
 	// Put only if this is the persona's etag.
 	Etag string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Put only if there is no such persona.
-	CreateOnly    bool `protobuf:"varint,6,opt,name=create_only,json=createOnly,proto3" json:"create_only,omitempty"`
+	CreateOnly bool `protobuf:"varint,6,opt,name=create_only,json=createOnly,proto3" json:"create_only,omitempty"`
+	// As PutPersonaRequest.
+	Waivers       []*Waiver `protobuf:"bytes,7,rep,name=waivers,proto3" json:"waivers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3563,6 +3586,13 @@ func (x *BatchWritePersonasRequest_Put) GetCreateOnly() bool {
 		return x.CreateOnly
 	}
 	return false
+}
+
+func (x *BatchWritePersonasRequest_Put) GetWaivers() []*Waiver {
+	if x != nil {
+		return x.Waivers
+	}
+	return nil
 }
 
 // As DeletePersonaRequest.
@@ -4331,15 +4361,16 @@ const file_persona_registry_v1_persona_service_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x1aE\n" +
 	"\tNamespace\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
-	"\bpersonas\x18\x02 \x01(\x03R\bpersonas\"\xa1\x02\n" +
+	"\bpersonas\x18\x02 \x01(\x03R\bpersonas\"\xae\x02\n" +
 	"\x16ValidatePersonaRequest\x12\x18\n" +
 	"\acontent\x18\x01 \x01(\fR\acontent\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x126\n" +
 	"\adialect\x18\x03 \x01(\x0e2\x1c.persona.registry.v1.DialectR\adialect\x126\n" +
 	"\aprofile\x18\x04 \x01(\x0e2\x1c.persona.registry.v1.ProfileR\aprofile\x12\x12\n" +
-	"\x04name\x18\x06 \x01(\tR\x04name\x12\x16\n" +
+	"\x04name\x18\x06 \x01(\tR\x04name\x12\x1c\n" +
+	"\tnamespace\x18\a \x01(\tR\tnamespace\x12\x16\n" +
 	"\x06select\x18\b \x03(\tR\x06select\x12\x16\n" +
-	"\x06ignore\x18\t \x03(\tR\x06ignoreJ\x04\b\x05\x10\x06J\x04\b\a\x10\bR\x0echeck_registryR\tnamespace\"\xe0\x04\n" +
+	"\x06ignore\x18\t \x03(\tR\x06ignoreJ\x04\b\x05\x10\x06R\x0echeck_registry\"\xe0\x04\n" +
 	"\x17ValidatePersonaResponse\x12;\n" +
 	"\x06header\x18\x01 \x01(\v2#.persona.registry.v1.ResponseHeaderR\x06header\x12A\n" +
 	"\vdiagnostics\x18\x02 \x03(\v2\x1f.persona.registry.v1.DiagnosticR\vdiagnostics\x12\x1a\n" +
@@ -4354,7 +4385,7 @@ const file_persona_registry_v1_persona_service_proto_rawDesc = "" +
 	"\x17DIALECT_REASON_EXPLICIT\x10\x01\x12\x17\n" +
 	"\x13DIALECT_REASON_PATH\x10\x02\x12\x17\n" +
 	"\x13DIALECT_REASON_KEYS\x10\x03\x12\x1a\n" +
-	"\x16DIALECT_REASON_DEFAULT\x10\x04\"\xe2\x02\n" +
+	"\x16DIALECT_REASON_DEFAULT\x10\x04\"\x99\x03\n" +
 	"\x11PutPersonaRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -4368,7 +4399,8 @@ const file_persona_registry_v1_persona_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\t \x01(\tR\trequestId\x12#\n" +
 	"\rvalidate_only\x18\n" +
-	" \x01(\bR\fvalidateOnly\"\xfc\x02\n" +
+	" \x01(\bR\fvalidateOnly\x125\n" +
+	"\awaivers\x18\v \x03(\v2\x1b.persona.registry.v1.WaiverR\awaivers\"\xfc\x02\n" +
 	"\x12PutPersonaResponse\x12;\n" +
 	"\x06header\x18\x01 \x01(\v2#.persona.registry.v1.ResponseHeaderR\x06header\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x12\n" +
@@ -4435,7 +4467,7 @@ const file_persona_registry_v1_persona_service_proto_rawDesc = "" +
 	"\x05alias\x18\x04 \x01(\tR\x05alias\x12)\n" +
 	"\x10previous_version\x18\x05 \x01(\x03R\x0fpreviousVersion\x12\x1a\n" +
 	"\brevision\x18\x06 \x01(\x03R\brevision\x12\x1a\n" +
-	"\breplayed\x18\a \x01(\bR\breplayed\"\xfa\b\n" +
+	"\breplayed\x18\a \x01(\bR\breplayed\"\xb1\t\n" +
 	"\x19BatchWritePersonasRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12X\n" +
 	"\n" +
@@ -4450,7 +4482,7 @@ const file_persona_registry_v1_persona_service_proto_rawDesc = "" +
 	"\x06delete\x18\x02 \x01(\v25.persona.registry.v1.BatchWritePersonasRequest.DeleteH\x00R\x06delete\x12V\n" +
 	"\tset_alias\x18\x03 \x01(\v27.persona.registry.v1.BatchWritePersonasRequest.SetAliasH\x00R\bsetAlias\x12_\n" +
 	"\fdelete_alias\x18\x04 \x01(\v2:.persona.registry.v1.BatchWritePersonasRequest.DeleteAliasH\x00R\vdeleteAliasB\x06\n" +
-	"\x04kind\x1a\xd8\x01\n" +
+	"\x04kind\x1a\x8f\x02\n" +
 	"\x03Put\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x126\n" +
@@ -4458,7 +4490,8 @@ const file_persona_registry_v1_persona_service_proto_rawDesc = "" +
 	"\aprofile\x18\x04 \x01(\x0e2\x1c.persona.registry.v1.ProfileR\aprofile\x12\x12\n" +
 	"\x04etag\x18\x05 \x01(\tR\x04etag\x12\x1f\n" +
 	"\vcreate_only\x18\x06 \x01(\bR\n" +
-	"createOnly\x1a0\n" +
+	"createOnly\x125\n" +
+	"\awaivers\x18\a \x03(\v2\x1b.persona.registry.v1.WaiverR\awaivers\x1a0\n" +
 	"\x06Delete\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x1a\x93\x01\n" +
@@ -4654,7 +4687,8 @@ var file_persona_registry_v1_persona_service_proto_goTypes = []any{
 	(Dialect)(0),                                  // 55: persona.registry.v1.Dialect
 	(Profile)(0),                                  // 56: persona.registry.v1.Profile
 	(*Diagnostic)(nil),                            // 57: persona.registry.v1.Diagnostic
-	(*durationpb.Duration)(nil),                   // 58: google.protobuf.Duration
+	(*Waiver)(nil),                                // 58: persona.registry.v1.Waiver
+	(*durationpb.Duration)(nil),                   // 59: google.protobuf.Duration
 }
 var file_persona_registry_v1_persona_service_proto_depIdxs = []int32{
 	49, // 0: persona.registry.v1.GetPersonaRequest.view:type_name -> persona.registry.v1.PersonaView
@@ -4690,74 +4724,76 @@ var file_persona_registry_v1_persona_service_proto_depIdxs = []int32{
 	56, // 30: persona.registry.v1.ValidatePersonaResponse.profile:type_name -> persona.registry.v1.Profile
 	55, // 31: persona.registry.v1.PutPersonaRequest.dialect:type_name -> persona.registry.v1.Dialect
 	56, // 32: persona.registry.v1.PutPersonaRequest.profile:type_name -> persona.registry.v1.Profile
-	51, // 33: persona.registry.v1.PutPersonaResponse.header:type_name -> persona.registry.v1.ResponseHeader
-	57, // 34: persona.registry.v1.PutPersonaResponse.diagnostics:type_name -> persona.registry.v1.Diagnostic
-	51, // 35: persona.registry.v1.DeletePersonaResponse.header:type_name -> persona.registry.v1.ResponseHeader
-	51, // 36: persona.registry.v1.SetPersonaAliasResponse.header:type_name -> persona.registry.v1.ResponseHeader
-	51, // 37: persona.registry.v1.DeletePersonaAliasResponse.header:type_name -> persona.registry.v1.ResponseHeader
-	37, // 38: persona.registry.v1.BatchWritePersonasRequest.operations:type_name -> persona.registry.v1.BatchWritePersonasRequest.Operation
-	51, // 39: persona.registry.v1.BatchWritePersonasResponse.header:type_name -> persona.registry.v1.ResponseHeader
-	42, // 40: persona.registry.v1.BatchWritePersonasResponse.results:type_name -> persona.registry.v1.BatchWritePersonasResponse.Result
-	51, // 41: persona.registry.v1.PurgePersonaVersionResponse.header:type_name -> persona.registry.v1.ResponseHeader
-	49, // 42: persona.registry.v1.WatchPersonasRequest.view:type_name -> persona.registry.v1.PersonaView
-	0,  // 43: persona.registry.v1.WatchPersonasRequest.mode:type_name -> persona.registry.v1.WatchMode
-	58, // 44: persona.registry.v1.WatchPersonasRequest.progress_interval:type_name -> google.protobuf.Duration
-	43, // 45: persona.registry.v1.WatchPersonasResponse.opened:type_name -> persona.registry.v1.WatchPersonasResponse.Opened
-	44, // 46: persona.registry.v1.WatchPersonasResponse.snapshot:type_name -> persona.registry.v1.WatchPersonasResponse.Snapshot
-	45, // 47: persona.registry.v1.WatchPersonasResponse.synced:type_name -> persona.registry.v1.WatchPersonasResponse.Synced
-	46, // 48: persona.registry.v1.WatchPersonasResponse.changes:type_name -> persona.registry.v1.WatchPersonasResponse.Changes
-	47, // 49: persona.registry.v1.WatchPersonasResponse.progress:type_name -> persona.registry.v1.WatchPersonasResponse.Progress
-	48, // 50: persona.registry.v1.WatchPersonasResponse.closing:type_name -> persona.registry.v1.WatchPersonasResponse.Closing
-	4,  // 51: persona.registry.v1.PersonaChange.type:type_name -> persona.registry.v1.PersonaChange.Type
-	52, // 52: persona.registry.v1.PersonaChange.persona:type_name -> persona.registry.v1.Persona
-	38, // 53: persona.registry.v1.BatchWritePersonasRequest.Operation.put:type_name -> persona.registry.v1.BatchWritePersonasRequest.Put
-	39, // 54: persona.registry.v1.BatchWritePersonasRequest.Operation.delete:type_name -> persona.registry.v1.BatchWritePersonasRequest.Delete
-	40, // 55: persona.registry.v1.BatchWritePersonasRequest.Operation.set_alias:type_name -> persona.registry.v1.BatchWritePersonasRequest.SetAlias
-	41, // 56: persona.registry.v1.BatchWritePersonasRequest.Operation.delete_alias:type_name -> persona.registry.v1.BatchWritePersonasRequest.DeleteAlias
-	55, // 57: persona.registry.v1.BatchWritePersonasRequest.Put.dialect:type_name -> persona.registry.v1.Dialect
-	56, // 58: persona.registry.v1.BatchWritePersonasRequest.Put.profile:type_name -> persona.registry.v1.Profile
-	57, // 59: persona.registry.v1.BatchWritePersonasResponse.Result.diagnostics:type_name -> persona.registry.v1.Diagnostic
-	51, // 60: persona.registry.v1.WatchPersonasResponse.Opened.header:type_name -> persona.registry.v1.ResponseHeader
-	58, // 61: persona.registry.v1.WatchPersonasResponse.Opened.progress_interval:type_name -> google.protobuf.Duration
-	0,  // 62: persona.registry.v1.WatchPersonasResponse.Opened.mode:type_name -> persona.registry.v1.WatchMode
-	52, // 63: persona.registry.v1.WatchPersonasResponse.Snapshot.personas:type_name -> persona.registry.v1.Persona
-	35, // 64: persona.registry.v1.WatchPersonasResponse.Changes.changes:type_name -> persona.registry.v1.PersonaChange
-	53, // 65: persona.registry.v1.WatchPersonasResponse.Changes.commit_time:type_name -> google.protobuf.Timestamp
-	3,  // 66: persona.registry.v1.WatchPersonasResponse.Closing.reason:type_name -> persona.registry.v1.WatchPersonasResponse.Closing.Reason
-	58, // 67: persona.registry.v1.WatchPersonasResponse.Closing.retry_delay:type_name -> google.protobuf.Duration
-	5,  // 68: persona.registry.v1.PersonaService.GetPersona:input_type -> persona.registry.v1.GetPersonaRequest
-	7,  // 69: persona.registry.v1.PersonaService.BatchGetPersonas:input_type -> persona.registry.v1.BatchGetPersonasRequest
-	9,  // 70: persona.registry.v1.PersonaService.ListPersonas:input_type -> persona.registry.v1.ListPersonasRequest
-	11, // 71: persona.registry.v1.PersonaService.ListPersonaVersions:input_type -> persona.registry.v1.ListPersonaVersionsRequest
-	14, // 72: persona.registry.v1.PersonaService.ListPersonaAliases:input_type -> persona.registry.v1.ListPersonaAliasesRequest
-	17, // 73: persona.registry.v1.PersonaService.ListNamespaces:input_type -> persona.registry.v1.ListNamespacesRequest
-	19, // 74: persona.registry.v1.PersonaService.ValidatePersona:input_type -> persona.registry.v1.ValidatePersonaRequest
-	21, // 75: persona.registry.v1.PersonaService.PutPersona:input_type -> persona.registry.v1.PutPersonaRequest
-	23, // 76: persona.registry.v1.PersonaService.DeletePersona:input_type -> persona.registry.v1.DeletePersonaRequest
-	25, // 77: persona.registry.v1.PersonaService.SetPersonaAlias:input_type -> persona.registry.v1.SetPersonaAliasRequest
-	27, // 78: persona.registry.v1.PersonaService.DeletePersonaAlias:input_type -> persona.registry.v1.DeletePersonaAliasRequest
-	29, // 79: persona.registry.v1.PersonaService.BatchWritePersonas:input_type -> persona.registry.v1.BatchWritePersonasRequest
-	31, // 80: persona.registry.v1.PersonaService.PurgePersonaVersion:input_type -> persona.registry.v1.PurgePersonaVersionRequest
-	33, // 81: persona.registry.v1.PersonaService.WatchPersonas:input_type -> persona.registry.v1.WatchPersonasRequest
-	6,  // 82: persona.registry.v1.PersonaService.GetPersona:output_type -> persona.registry.v1.GetPersonaResponse
-	8,  // 83: persona.registry.v1.PersonaService.BatchGetPersonas:output_type -> persona.registry.v1.BatchGetPersonasResponse
-	10, // 84: persona.registry.v1.PersonaService.ListPersonas:output_type -> persona.registry.v1.ListPersonasResponse
-	12, // 85: persona.registry.v1.PersonaService.ListPersonaVersions:output_type -> persona.registry.v1.ListPersonaVersionsResponse
-	15, // 86: persona.registry.v1.PersonaService.ListPersonaAliases:output_type -> persona.registry.v1.ListPersonaAliasesResponse
-	18, // 87: persona.registry.v1.PersonaService.ListNamespaces:output_type -> persona.registry.v1.ListNamespacesResponse
-	20, // 88: persona.registry.v1.PersonaService.ValidatePersona:output_type -> persona.registry.v1.ValidatePersonaResponse
-	22, // 89: persona.registry.v1.PersonaService.PutPersona:output_type -> persona.registry.v1.PutPersonaResponse
-	24, // 90: persona.registry.v1.PersonaService.DeletePersona:output_type -> persona.registry.v1.DeletePersonaResponse
-	26, // 91: persona.registry.v1.PersonaService.SetPersonaAlias:output_type -> persona.registry.v1.SetPersonaAliasResponse
-	28, // 92: persona.registry.v1.PersonaService.DeletePersonaAlias:output_type -> persona.registry.v1.DeletePersonaAliasResponse
-	30, // 93: persona.registry.v1.PersonaService.BatchWritePersonas:output_type -> persona.registry.v1.BatchWritePersonasResponse
-	32, // 94: persona.registry.v1.PersonaService.PurgePersonaVersion:output_type -> persona.registry.v1.PurgePersonaVersionResponse
-	34, // 95: persona.registry.v1.PersonaService.WatchPersonas:output_type -> persona.registry.v1.WatchPersonasResponse
-	82, // [82:96] is the sub-list for method output_type
-	68, // [68:82] is the sub-list for method input_type
-	68, // [68:68] is the sub-list for extension type_name
-	68, // [68:68] is the sub-list for extension extendee
-	0,  // [0:68] is the sub-list for field type_name
+	58, // 33: persona.registry.v1.PutPersonaRequest.waivers:type_name -> persona.registry.v1.Waiver
+	51, // 34: persona.registry.v1.PutPersonaResponse.header:type_name -> persona.registry.v1.ResponseHeader
+	57, // 35: persona.registry.v1.PutPersonaResponse.diagnostics:type_name -> persona.registry.v1.Diagnostic
+	51, // 36: persona.registry.v1.DeletePersonaResponse.header:type_name -> persona.registry.v1.ResponseHeader
+	51, // 37: persona.registry.v1.SetPersonaAliasResponse.header:type_name -> persona.registry.v1.ResponseHeader
+	51, // 38: persona.registry.v1.DeletePersonaAliasResponse.header:type_name -> persona.registry.v1.ResponseHeader
+	37, // 39: persona.registry.v1.BatchWritePersonasRequest.operations:type_name -> persona.registry.v1.BatchWritePersonasRequest.Operation
+	51, // 40: persona.registry.v1.BatchWritePersonasResponse.header:type_name -> persona.registry.v1.ResponseHeader
+	42, // 41: persona.registry.v1.BatchWritePersonasResponse.results:type_name -> persona.registry.v1.BatchWritePersonasResponse.Result
+	51, // 42: persona.registry.v1.PurgePersonaVersionResponse.header:type_name -> persona.registry.v1.ResponseHeader
+	49, // 43: persona.registry.v1.WatchPersonasRequest.view:type_name -> persona.registry.v1.PersonaView
+	0,  // 44: persona.registry.v1.WatchPersonasRequest.mode:type_name -> persona.registry.v1.WatchMode
+	59, // 45: persona.registry.v1.WatchPersonasRequest.progress_interval:type_name -> google.protobuf.Duration
+	43, // 46: persona.registry.v1.WatchPersonasResponse.opened:type_name -> persona.registry.v1.WatchPersonasResponse.Opened
+	44, // 47: persona.registry.v1.WatchPersonasResponse.snapshot:type_name -> persona.registry.v1.WatchPersonasResponse.Snapshot
+	45, // 48: persona.registry.v1.WatchPersonasResponse.synced:type_name -> persona.registry.v1.WatchPersonasResponse.Synced
+	46, // 49: persona.registry.v1.WatchPersonasResponse.changes:type_name -> persona.registry.v1.WatchPersonasResponse.Changes
+	47, // 50: persona.registry.v1.WatchPersonasResponse.progress:type_name -> persona.registry.v1.WatchPersonasResponse.Progress
+	48, // 51: persona.registry.v1.WatchPersonasResponse.closing:type_name -> persona.registry.v1.WatchPersonasResponse.Closing
+	4,  // 52: persona.registry.v1.PersonaChange.type:type_name -> persona.registry.v1.PersonaChange.Type
+	52, // 53: persona.registry.v1.PersonaChange.persona:type_name -> persona.registry.v1.Persona
+	38, // 54: persona.registry.v1.BatchWritePersonasRequest.Operation.put:type_name -> persona.registry.v1.BatchWritePersonasRequest.Put
+	39, // 55: persona.registry.v1.BatchWritePersonasRequest.Operation.delete:type_name -> persona.registry.v1.BatchWritePersonasRequest.Delete
+	40, // 56: persona.registry.v1.BatchWritePersonasRequest.Operation.set_alias:type_name -> persona.registry.v1.BatchWritePersonasRequest.SetAlias
+	41, // 57: persona.registry.v1.BatchWritePersonasRequest.Operation.delete_alias:type_name -> persona.registry.v1.BatchWritePersonasRequest.DeleteAlias
+	55, // 58: persona.registry.v1.BatchWritePersonasRequest.Put.dialect:type_name -> persona.registry.v1.Dialect
+	56, // 59: persona.registry.v1.BatchWritePersonasRequest.Put.profile:type_name -> persona.registry.v1.Profile
+	58, // 60: persona.registry.v1.BatchWritePersonasRequest.Put.waivers:type_name -> persona.registry.v1.Waiver
+	57, // 61: persona.registry.v1.BatchWritePersonasResponse.Result.diagnostics:type_name -> persona.registry.v1.Diagnostic
+	51, // 62: persona.registry.v1.WatchPersonasResponse.Opened.header:type_name -> persona.registry.v1.ResponseHeader
+	59, // 63: persona.registry.v1.WatchPersonasResponse.Opened.progress_interval:type_name -> google.protobuf.Duration
+	0,  // 64: persona.registry.v1.WatchPersonasResponse.Opened.mode:type_name -> persona.registry.v1.WatchMode
+	52, // 65: persona.registry.v1.WatchPersonasResponse.Snapshot.personas:type_name -> persona.registry.v1.Persona
+	35, // 66: persona.registry.v1.WatchPersonasResponse.Changes.changes:type_name -> persona.registry.v1.PersonaChange
+	53, // 67: persona.registry.v1.WatchPersonasResponse.Changes.commit_time:type_name -> google.protobuf.Timestamp
+	3,  // 68: persona.registry.v1.WatchPersonasResponse.Closing.reason:type_name -> persona.registry.v1.WatchPersonasResponse.Closing.Reason
+	59, // 69: persona.registry.v1.WatchPersonasResponse.Closing.retry_delay:type_name -> google.protobuf.Duration
+	5,  // 70: persona.registry.v1.PersonaService.GetPersona:input_type -> persona.registry.v1.GetPersonaRequest
+	7,  // 71: persona.registry.v1.PersonaService.BatchGetPersonas:input_type -> persona.registry.v1.BatchGetPersonasRequest
+	9,  // 72: persona.registry.v1.PersonaService.ListPersonas:input_type -> persona.registry.v1.ListPersonasRequest
+	11, // 73: persona.registry.v1.PersonaService.ListPersonaVersions:input_type -> persona.registry.v1.ListPersonaVersionsRequest
+	14, // 74: persona.registry.v1.PersonaService.ListPersonaAliases:input_type -> persona.registry.v1.ListPersonaAliasesRequest
+	17, // 75: persona.registry.v1.PersonaService.ListNamespaces:input_type -> persona.registry.v1.ListNamespacesRequest
+	19, // 76: persona.registry.v1.PersonaService.ValidatePersona:input_type -> persona.registry.v1.ValidatePersonaRequest
+	21, // 77: persona.registry.v1.PersonaService.PutPersona:input_type -> persona.registry.v1.PutPersonaRequest
+	23, // 78: persona.registry.v1.PersonaService.DeletePersona:input_type -> persona.registry.v1.DeletePersonaRequest
+	25, // 79: persona.registry.v1.PersonaService.SetPersonaAlias:input_type -> persona.registry.v1.SetPersonaAliasRequest
+	27, // 80: persona.registry.v1.PersonaService.DeletePersonaAlias:input_type -> persona.registry.v1.DeletePersonaAliasRequest
+	29, // 81: persona.registry.v1.PersonaService.BatchWritePersonas:input_type -> persona.registry.v1.BatchWritePersonasRequest
+	31, // 82: persona.registry.v1.PersonaService.PurgePersonaVersion:input_type -> persona.registry.v1.PurgePersonaVersionRequest
+	33, // 83: persona.registry.v1.PersonaService.WatchPersonas:input_type -> persona.registry.v1.WatchPersonasRequest
+	6,  // 84: persona.registry.v1.PersonaService.GetPersona:output_type -> persona.registry.v1.GetPersonaResponse
+	8,  // 85: persona.registry.v1.PersonaService.BatchGetPersonas:output_type -> persona.registry.v1.BatchGetPersonasResponse
+	10, // 86: persona.registry.v1.PersonaService.ListPersonas:output_type -> persona.registry.v1.ListPersonasResponse
+	12, // 87: persona.registry.v1.PersonaService.ListPersonaVersions:output_type -> persona.registry.v1.ListPersonaVersionsResponse
+	15, // 88: persona.registry.v1.PersonaService.ListPersonaAliases:output_type -> persona.registry.v1.ListPersonaAliasesResponse
+	18, // 89: persona.registry.v1.PersonaService.ListNamespaces:output_type -> persona.registry.v1.ListNamespacesResponse
+	20, // 90: persona.registry.v1.PersonaService.ValidatePersona:output_type -> persona.registry.v1.ValidatePersonaResponse
+	22, // 91: persona.registry.v1.PersonaService.PutPersona:output_type -> persona.registry.v1.PutPersonaResponse
+	24, // 92: persona.registry.v1.PersonaService.DeletePersona:output_type -> persona.registry.v1.DeletePersonaResponse
+	26, // 93: persona.registry.v1.PersonaService.SetPersonaAlias:output_type -> persona.registry.v1.SetPersonaAliasResponse
+	28, // 94: persona.registry.v1.PersonaService.DeletePersonaAlias:output_type -> persona.registry.v1.DeletePersonaAliasResponse
+	30, // 95: persona.registry.v1.PersonaService.BatchWritePersonas:output_type -> persona.registry.v1.BatchWritePersonasResponse
+	32, // 96: persona.registry.v1.PersonaService.PurgePersonaVersion:output_type -> persona.registry.v1.PurgePersonaVersionResponse
+	34, // 97: persona.registry.v1.PersonaService.WatchPersonas:output_type -> persona.registry.v1.WatchPersonasResponse
+	84, // [84:98] is the sub-list for method output_type
+	70, // [70:84] is the sub-list for method input_type
+	70, // [70:70] is the sub-list for extension type_name
+	70, // [70:70] is the sub-list for extension extendee
+	0,  // [0:70] is the sub-list for field type_name
 }
 
 func init() { file_persona_registry_v1_persona_service_proto_init() }

@@ -52,7 +52,7 @@ impl Personas {
         Ok(self.open()?.list_all(request).await?.items)
     }
 
-    /// Judges a document without storing it.
+    /// Judges a document without storing it, among the personas of the namespace.
     ///
     /// # Errors
     /// What the registry refuses, or that it cannot be reached.
@@ -60,7 +60,8 @@ impl Personas {
         &self,
         document: impl Into<Bytes>,
     ) -> Result<pb::ValidatePersonaResponse, ClientError> {
-        let request = pb::ValidatePersonaRequest { content: document.into(), ..Default::default() };
+        let (namespace, content) = (self.namespace(), document.into());
+        let request = pb::ValidatePersonaRequest { namespace, content, ..Default::default() };
         self.open()?.validate(request).await
     }
 

@@ -31,6 +31,8 @@ struct Finding<'a> {
     fixes: Vec<Fix<'a>>,
     field: Option<&'a str>,
     blocks_storing: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiver_reason: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -92,6 +94,7 @@ fn finding<'a>(index: &LineIndex<'_>, one: &'a Diagnostic) -> Finding<'a> {
         fixes: fixes.collect(),
         field: one.field.as_deref(),
         blocks_storing: one.blocks_storing(),
+        waiver_reason: one.waived.as_deref(),
     }
 }
 

@@ -119,6 +119,9 @@ impl<'a> Page<'a> {
         if let Some(help) = &diagnostic.help {
             group = group.element(Level::HELP.message(escaped(help)));
         }
+        if let Some(reason) = &diagnostic.waived {
+            group = group.element(Level::NOTE.with_name("waived").message(escaped(reason)));
+        }
         for fix in &diagnostic.fixes {
             let trust = match fix.applicability {
                 Applicability::Safe => "safe",

@@ -5,14 +5,22 @@ use std::collections::HashMap;
 use crate::audit::{Action, Record};
 use crate::domain::{
     AliasMove, Change, Commit, Digest, Name, Namespace, Origin, Persona, Purge, Revision, Tombstone, Version,
-    View,
+    View, Waiver,
 };
 use crate::store::{Head, Store, StoreError};
 
 /// How many records a commit has: one at least.
 pub(in crate::registry) fn count(commit: &Commit) -> u32 {
-    let count = commit.changes.len() + usize::from(commit.floor.is_some());
+    let waived = commit.changes.iter().map(|change| waivers(change).len()).sum::<usize>();
+    let count = commit.changes.len() + waived + usize::from(commit.floor.is_some());
     u32::try_from(count.max(1)).unwrap_or(u32::MAX)
+}
+
+fn waivers(change: &Change) -> &[Waiver] {
+    match change {
+        Change::Put { persona, .. } => &persona.waivers,
+        _ => &[],
+    }
 }
 
 /// What was before a commit, by a view that has it or has not, and by the commits between the view and this one.
@@ -28,7 +36,22 @@ impl<'a> Past<'a> {
 
     /// The records of the commit that comes next.
     pub(super) fn records(&mut self, commit: &Commit) -> Vec<Record> {
-        let mut records: Vec<_> = commit.changes.iter().map(|change| self.record(commit, change)).collect();
+        let mut records = Vec::new();
+        for change in &commit.changes {
+            let record = self.record(commit, change);
+            let waived = waivers(change).iter().map(|waiver| Record {
+                namespace: record.namespace.clone(),
+                name: record.name.clone(),
+                version: record.version,
+                after: record.after,
+                what: waiver.rule.clone(),
+                detail: waiver.reason.clone(),
+                ..base(commit, Action::Waiver)
+            });
+            let waived: Vec<_> = waived.collect();
+            records.push(record);
+            records.extend(waived);
+        }
         if let Some(floor) = commit.floor {
             records.push(Record { floor: floor.0, ..base(commit, Action::Compact) });
         }

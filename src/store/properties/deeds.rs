@@ -81,6 +81,7 @@ pub(in crate::store) fn persona(name: &Name, version: u64, revision: Revision) -
         size: content.len() as u32,
         content,
         purged: false,
+        waivers: Vec::new(),
     }
 }
 

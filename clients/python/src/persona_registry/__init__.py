@@ -10,7 +10,7 @@ from ._changes import Change, ChangeType
 from ._core import State, Status
 from ._held import Held, Pin, Source, document
 from ._pb.diagnostic_pb2 import Diagnostic, Severity
-from ._pb.persona_pb2 import Dialect, Persona, PersonaView, Profile
+from ._pb.persona_pb2 import Dialect, Persona, PersonaView, Profile, Waiver
 from ._pb.persona_service_pb2 import BatchWritePersonasRequest
 from ._version import __version__
 from .client import Changes, Personas
@@ -58,6 +58,7 @@ __all__ = [
     "Unavailable",
     "UsageError",
     "Violation",
+    "Waiver",
     "__version__",
     "document",
 ]

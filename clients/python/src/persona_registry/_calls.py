@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from ._held import Held, Source
 from ._options import Options
-from ._pb.persona_pb2 import Dialect, PersonaView, Profile
+from ._pb.persona_pb2 import Dialect, PersonaView, Profile, Waiver
 from ._pb.persona_service_pb2 import (
     BatchWritePersonasRequest,
     BatchWritePersonasResponse,
@@ -92,7 +92,7 @@ def list_page(
 
 
 def validate(
-    _namespace: str,
+    namespace: str,
     document: bytes | str,
     *,
     name: str = "",
@@ -102,8 +102,9 @@ def validate(
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
 ) -> Call[ValidatePersonaResponse]:
-    """Judges a document without storing it; the answer says what is wrong where."""
+    """Judges a document without storing it, among the namespace's personas; the answer says what is wrong where."""
     request = ValidatePersonaRequest(
+        namespace=namespace,
         content=_content(document),
         name=name,
         path=path,
@@ -124,6 +125,7 @@ def put(
     profile: Profile = Profile.PROFILE_UNSPECIFIED,
     etag: str = "",
     create_only: bool = False,
+    waivers: Sequence[Waiver] = (),
     message: str = "",
     request_id: str = "",
     validate_only: bool = False,
@@ -137,6 +139,7 @@ def put(
         profile=profile,
         etag=etag,
         create_only=create_only,
+        waivers=waivers,
         message=message,
         request_id=request_id,
         validate_only=validate_only,

@@ -1,7 +1,7 @@
 // The calls: thin and typed, over the generated messages.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { CallOptions as ConnectCallOptions, Client } from "@connectrpc/connect";
-import { type Dialect, type Persona, PersonaView, type Profile } from "../gen/persona/registry/v1/persona_pb.js";
+import { type Dialect, type Persona, PersonaView, type Profile, type Waiver } from "../gen/persona/registry/v1/persona_pb.js";
 import {
   type BatchWritePersonasRequest_OperationSchema,
   type BatchWritePersonasResponse,
@@ -64,6 +64,8 @@ export interface PutOptions extends WriteOptions {
   createOnly?: boolean | undefined;
   dialect?: Dialect | undefined;
   profile?: Profile | undefined;
+  /** Findings that the document is let in with; asks for the right to administer. */
+  waivers?: Pick<Waiver, "rule" | "reason">[] | undefined;
 }
 
 export interface DeleteOptions extends WriteOptions {
@@ -123,9 +125,10 @@ export abstract class Calls {
     } while (pageToken !== "");
   }
 
-  /** Judges a document without storing it. A bad one is no error: the answer says what is wrong where. */
+  /** Judges a document without storing it, among the namespace's personas. A bad one is no error: the answer says what is wrong where. */
   validate(document: string | Uint8Array, { signal, ...rest }: ValidateOptions = {}): Promise<ValidatePersonaResponse> {
-    return ask(this.stub.validatePersona({ ...given(rest), content: bytes(document) }, call(signal)));
+    const request = { ...given(rest), namespace: this.#namespace, content: bytes(document) };
+    return ask(this.stub.validatePersona(request, call(signal)));
   }
 
   /** Creates a persona or gives it a new version. Happens once, whatever number of attempts it takes. */

@@ -1,5 +1,5 @@
 // What both entries have in common.
-export { type Persona, PersonaView, Dialect, Profile } from "../gen/persona/registry/v1/persona_pb.js";
+export { type Persona, PersonaView, Dialect, Profile, type Waiver } from "../gen/persona/registry/v1/persona_pb.js";
 export type {
   AliasOptions,
   CallOptions,

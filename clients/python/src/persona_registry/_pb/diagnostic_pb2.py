@@ -24,25 +24,25 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$persona/registry/v1/diagnostic.proto\x12\x13persona.registry.v1\"\x94\x03\n\nDiagnostic\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x08severity\x18\x03 \x01(\x0e\x32\x1d.persona.registry.v1.Severity\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\'\n\x04span\x18\x05 \x01(\x0b\x32\x19.persona.registry.v1.Span\x12\x35\n\x06labels\x18\x06 \x03(\x0b\x32%.persona.registry.v1.Diagnostic.Label\x12\x0c\n\x04help\x18\x07 \x01(\t\x12\'\n\x05\x66ixes\x18\x08 \x03(\x0b\x32\x18.persona.registry.v1.Fix\x12\r\n\x05\x66ield\x18\n \x01(\t\x12\x16\n\x0e\x62locks_storing\x18\x0c \x01(\x08\x1a\x41\n\x05Label\x12\'\n\x04span\x18\x01 \x01(\x0b\x32\x19.persona.registry.v1.Span\x12\x0f\n\x07message\x18\x02 \x01(\tJ\x04\x08\t\x10\nJ\x04\x08\x0b\x10\x0cR\x11\x64ocumentation_urlR\x08waivable\"r\n\x04Span\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x05\x12\x12\n\nstart_line\x18\x03 \x01(\x05\x12\x14\n\x0cstart_column\x18\x04 \x01(\x05\x12\x10\n\x08\x65nd_line\x18\x05 \x01(\x05\x12\x12\n\nend_column\x18\x06 \x01(\x05\"\xc3\x02\n\x03\x46ix\x12\r\n\x05title\x18\x01 \x01(\t\x12=\n\rapplicability\x18\x02 \x01(\x0e\x32&.persona.registry.v1.Fix.Applicability\x12,\n\x05\x65\x64its\x18\x03 \x03(\x0b\x32\x1d.persona.registry.v1.Fix.Edit\x1a=\n\x04\x45\x64it\x12\'\n\x04span\x18\x01 \x01(\x0b\x32\x19.persona.registry.v1.Span\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x80\x01\n\rApplicability\x12\x1d\n\x19\x41PPLICABILITY_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41PPLICABILITY_SAFE\x10\x01\x12\x18\n\x14\x41PPLICABILITY_UNSAFE\x10\x02\x12\x1e\n\x1a\x41PPLICABILITY_DISPLAY_ONLY\x10\x03*a\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x12\n\x0eSEVERITY_ERROR\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$persona/registry/v1/diagnostic.proto\x12\x13persona.registry.v1\"\xad\x03\n\nDiagnostic\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x08severity\x18\x03 \x01(\x0e\x32\x1d.persona.registry.v1.Severity\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\'\n\x04span\x18\x05 \x01(\x0b\x32\x19.persona.registry.v1.Span\x12\x35\n\x06labels\x18\x06 \x03(\x0b\x32%.persona.registry.v1.Diagnostic.Label\x12\x0c\n\x04help\x18\x07 \x01(\t\x12\'\n\x05\x66ixes\x18\x08 \x03(\x0b\x32\x18.persona.registry.v1.Fix\x12\r\n\x05\x66ield\x18\n \x01(\t\x12\x10\n\x08waivable\x18\x0b \x01(\x08\x12\x16\n\x0e\x62locks_storing\x18\x0c \x01(\x08\x12\x15\n\rwaiver_reason\x18\r \x01(\t\x1a\x41\n\x05Label\x12\'\n\x04span\x18\x01 \x01(\x0b\x32\x19.persona.registry.v1.Span\x12\x0f\n\x07message\x18\x02 \x01(\tJ\x04\x08\t\x10\nR\x11\x64ocumentation_url\"r\n\x04Span\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x05\x12\x12\n\nstart_line\x18\x03 \x01(\x05\x12\x14\n\x0cstart_column\x18\x04 \x01(\x05\x12\x10\n\x08\x65nd_line\x18\x05 \x01(\x05\x12\x12\n\nend_column\x18\x06 \x01(\x05\"\xc3\x02\n\x03\x46ix\x12\r\n\x05title\x18\x01 \x01(\t\x12=\n\rapplicability\x18\x02 \x01(\x0e\x32&.persona.registry.v1.Fix.Applicability\x12,\n\x05\x65\x64its\x18\x03 \x03(\x0b\x32\x1d.persona.registry.v1.Fix.Edit\x1a=\n\x04\x45\x64it\x12\'\n\x04span\x18\x01 \x01(\x0b\x32\x19.persona.registry.v1.Span\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x80\x01\n\rApplicability\x12\x1d\n\x19\x41PPLICABILITY_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41PPLICABILITY_SAFE\x10\x01\x12\x18\n\x14\x41PPLICABILITY_UNSAFE\x10\x02\x12\x1e\n\x1a\x41PPLICABILITY_DISPLAY_ONLY\x10\x03*a\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x12\n\x0eSEVERITY_ERROR\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'persona_registry._pb.diagnostic_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEVERITY']._serialized_start=910
-  _globals['_SEVERITY']._serialized_end=1007
+  _globals['_SEVERITY']._serialized_start=935
+  _globals['_SEVERITY']._serialized_end=1032
   _globals['_DIAGNOSTIC']._serialized_start=62
-  _globals['_DIAGNOSTIC']._serialized_end=466
-  _globals['_DIAGNOSTIC_LABEL']._serialized_start=360
-  _globals['_DIAGNOSTIC_LABEL']._serialized_end=425
-  _globals['_SPAN']._serialized_start=468
-  _globals['_SPAN']._serialized_end=582
-  _globals['_FIX']._serialized_start=585
-  _globals['_FIX']._serialized_end=908
-  _globals['_FIX_EDIT']._serialized_start=716
-  _globals['_FIX_EDIT']._serialized_end=777
-  _globals['_FIX_APPLICABILITY']._serialized_start=780
-  _globals['_FIX_APPLICABILITY']._serialized_end=908
+  _globals['_DIAGNOSTIC']._serialized_end=491
+  _globals['_DIAGNOSTIC_LABEL']._serialized_start=401
+  _globals['_DIAGNOSTIC_LABEL']._serialized_end=466
+  _globals['_SPAN']._serialized_start=493
+  _globals['_SPAN']._serialized_end=607
+  _globals['_FIX']._serialized_start=610
+  _globals['_FIX']._serialized_end=933
+  _globals['_FIX_EDIT']._serialized_start=741
+  _globals['_FIX_EDIT']._serialized_end=802
+  _globals['_FIX_APPLICABILITY']._serialized_start=805
+  _globals['_FIX_APPLICABILITY']._serialized_end=933
 # @@protoc_insertion_point(module_scope)

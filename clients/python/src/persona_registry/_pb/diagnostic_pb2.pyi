@@ -19,7 +19,7 @@ SEVERITY_WARNING: Severity
 SEVERITY_ERROR: Severity
 
 class Diagnostic(_message.Message):
-    __slots__ = ("code", "name", "severity", "message", "span", "labels", "help", "fixes", "field", "blocks_storing")
+    __slots__ = ("code", "name", "severity", "message", "span", "labels", "help", "fixes", "field", "waivable", "blocks_storing", "waiver_reason")
     class Label(_message.Message):
         __slots__ = ("span", "message")
         SPAN_FIELD_NUMBER: _ClassVar[int]
@@ -36,7 +36,9 @@ class Diagnostic(_message.Message):
     HELP_FIELD_NUMBER: _ClassVar[int]
     FIXES_FIELD_NUMBER: _ClassVar[int]
     FIELD_FIELD_NUMBER: _ClassVar[int]
+    WAIVABLE_FIELD_NUMBER: _ClassVar[int]
     BLOCKS_STORING_FIELD_NUMBER: _ClassVar[int]
+    WAIVER_REASON_FIELD_NUMBER: _ClassVar[int]
     code: str
     name: str
     severity: Severity
@@ -46,8 +48,10 @@ class Diagnostic(_message.Message):
     help: str
     fixes: _containers.RepeatedCompositeFieldContainer[Fix]
     field: str
+    waivable: bool
     blocks_storing: bool
-    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., severity: _Optional[_Union[Severity, str]] = ..., message: _Optional[str] = ..., span: _Optional[_Union[Span, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[Diagnostic.Label, _Mapping]]] = ..., help: _Optional[str] = ..., fixes: _Optional[_Iterable[_Union[Fix, _Mapping]]] = ..., field: _Optional[str] = ..., blocks_storing: bool = ...) -> None: ...
+    waiver_reason: str
+    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., severity: _Optional[_Union[Severity, str]] = ..., message: _Optional[str] = ..., span: _Optional[_Union[Span, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[Diagnostic.Label, _Mapping]]] = ..., help: _Optional[str] = ..., fixes: _Optional[_Iterable[_Union[Fix, _Mapping]]] = ..., field: _Optional[str] = ..., waivable: bool = ..., blocks_storing: bool = ..., waiver_reason: _Optional[str] = ...) -> None: ...
 
 class Span(_message.Message):
     __slots__ = ("start", "end", "start_line", "start_column", "end_line", "end_column")

@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!persona/registry/v1/persona.proto\x12\x13persona.registry.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x05\n\x07Persona\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x10\n\x08revision\x18\x04 \x01(\x03\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\x12\x0e\n\x06\x64igest\x18\x06 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x07 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x08 \x01(\t\x12\x0b\n\x03tag\x18\t \x01(\t\x12-\n\x07\x64ialect\x18\n \x01(\x0e\x32\x1c.persona.registry.v1.Dialect\x12\x38\n\x06labels\x18\x0b \x03(\x0b\x32(.persona.registry.v1.Persona.LabelsEntry\x12\r\n\x05model\x18\x0c \x01(\t\x12\r\n\x05tools\x18\r \x03(\t\x12\'\n\x06\x66ields\x18\x0e \x01(\x0b\x32\x17.google.protobuf.Struct\x12-\n\x07outline\x18\x0f \x03(\x0b\x32\x1c.persona.registry.v1.Section\x12\x35\n\x0binteraction\x18\x10 \x01(\x0b\x32 .persona.registry.v1.Interaction\x12\x12\n\nsize_bytes\x18\x11 \x01(\x05\x12\x16\n\x0etoken_estimate\x18\x12 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x14 \x01(\t\x12\x0f\n\x07message\x18\x15 \x01(\t\x12+\n\x06origin\x18\x16 \x01(\x0b\x32\x1b.persona.registry.v1.Origin\x12\x14\n\x0c\x66ront_matter\x18\x17 \x01(\t\x12\x0c\n\x04\x62ody\x18\x18 \x01(\t\x12\x0e\n\x06purged\x18\x19 \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Q\n\x07Section\x12\r\n\x05title\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\x05\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\r\n\x05start\x18\x04 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x05 \x01(\x05\",\n\x0bInteraction\x12\r\n\x05input\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\"\x9f\x01\n\x06Origin\x12.\n\x03\x61pi\x18\x01 \x01(\x0b\x32\x1f.persona.registry.v1.Origin.ApiH\x00\x12\x30\n\x04\x66ile\x18\x02 \x01(\x0b\x32 .persona.registry.v1.Origin.FileH\x00\x1a\x05\n\x03\x41pi\x1a$\n\x04\x46ile\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\tB\x06\n\x04kind\"4\n\x0eResponseHeader\x12\x10\n\x08store_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\"J\n\x0bReadOptions\x12\x10\n\x08store_id\x18\x01 \x01(\t\x12\x14\n\x0cmin_revision\x18\x02 \x01(\x03\x12\x13\n\x0b\x61t_revision\x18\x03 \x01(\x03*Z\n\x0bPersonaView\x12\x1c\n\x18PERSONA_VIEW_UNSPECIFIED\x10\x00\x12\x16\n\x12PERSONA_VIEW_BASIC\x10\x01\x12\x15\n\x11PERSONA_VIEW_FULL\x10\x02*\xcd\x01\n\x07\x44ialect\x12\x17\n\x13\x44IALECT_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44IALECT_PERSONA\x10\x01\x12\x17\n\x13\x44IALECT_CLAUDE_CODE\x10\x02\x12\x11\n\rDIALECT_SKILL\x10\x03\x12\x13\n\x0f\x44IALECT_COPILOT\x10\x04\x12\x15\n\x11\x44IALECT_OPEN_CODE\x10\x05\x12\x12\n\x0e\x44IALECT_GEMINI\x10\x06\x12\x12\n\x0e\x44IALECT_CURSOR\x10\x07\x12\x14\n\x10\x44IALECT_MARKDOWN\x10\x08*a\n\x07Profile\x12\x17\n\x13PROFILE_UNSPECIFIED\x10\x00\x12\x11\n\rPROFILE_PLAIN\x10\x01\x12\x16\n\x12PROFILE_STRUCTURED\x10\x02\x12\x12\n\x0ePROFILE_STRICT\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!persona/registry/v1/persona.proto\x12\x13persona.registry.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"&\n\x06Waiver\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xf4\x05\n\x07Persona\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x10\n\x08revision\x18\x04 \x01(\x03\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\x12\x0e\n\x06\x64igest\x18\x06 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x07 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x08 \x01(\t\x12\x0b\n\x03tag\x18\t \x01(\t\x12-\n\x07\x64ialect\x18\n \x01(\x0e\x32\x1c.persona.registry.v1.Dialect\x12\x38\n\x06labels\x18\x0b \x03(\x0b\x32(.persona.registry.v1.Persona.LabelsEntry\x12\r\n\x05model\x18\x0c \x01(\t\x12\r\n\x05tools\x18\r \x03(\t\x12\'\n\x06\x66ields\x18\x0e \x01(\x0b\x32\x17.google.protobuf.Struct\x12-\n\x07outline\x18\x0f \x03(\x0b\x32\x1c.persona.registry.v1.Section\x12\x35\n\x0binteraction\x18\x10 \x01(\x0b\x32 .persona.registry.v1.Interaction\x12\x12\n\nsize_bytes\x18\x11 \x01(\x05\x12\x16\n\x0etoken_estimate\x18\x12 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x14 \x01(\t\x12\x0f\n\x07message\x18\x15 \x01(\t\x12+\n\x06origin\x18\x16 \x01(\x0b\x32\x1b.persona.registry.v1.Origin\x12\x14\n\x0c\x66ront_matter\x18\x17 \x01(\t\x12\x0c\n\x04\x62ody\x18\x18 \x01(\t\x12\x0e\n\x06purged\x18\x19 \x01(\x08\x12,\n\x07waivers\x18\x1a \x03(\x0b\x32\x1b.persona.registry.v1.Waiver\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Q\n\x07Section\x12\r\n\x05title\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\x05\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\r\n\x05start\x18\x04 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x05 \x01(\x05\",\n\x0bInteraction\x12\r\n\x05input\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\"\x9f\x01\n\x06Origin\x12.\n\x03\x61pi\x18\x01 \x01(\x0b\x32\x1f.persona.registry.v1.Origin.ApiH\x00\x12\x30\n\x04\x66ile\x18\x02 \x01(\x0b\x32 .persona.registry.v1.Origin.FileH\x00\x1a\x05\n\x03\x41pi\x1a$\n\x04\x46ile\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\tB\x06\n\x04kind\"4\n\x0eResponseHeader\x12\x10\n\x08store_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\"J\n\x0bReadOptions\x12\x10\n\x08store_id\x18\x01 \x01(\t\x12\x14\n\x0cmin_revision\x18\x02 \x01(\x03\x12\x13\n\x0b\x61t_revision\x18\x03 \x01(\x03*Z\n\x0bPersonaView\x12\x1c\n\x18PERSONA_VIEW_UNSPECIFIED\x10\x00\x12\x16\n\x12PERSONA_VIEW_BASIC\x10\x01\x12\x15\n\x11PERSONA_VIEW_FULL\x10\x02*\xcd\x01\n\x07\x44ialect\x12\x17\n\x13\x44IALECT_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44IALECT_PERSONA\x10\x01\x12\x17\n\x13\x44IALECT_CLAUDE_CODE\x10\x02\x12\x11\n\rDIALECT_SKILL\x10\x03\x12\x13\n\x0f\x44IALECT_COPILOT\x10\x04\x12\x15\n\x11\x44IALECT_OPEN_CODE\x10\x05\x12\x12\n\x0e\x44IALECT_GEMINI\x10\x06\x12\x12\n\x0e\x44IALECT_CURSOR\x10\x07\x12\x14\n\x10\x44IALECT_MARKDOWN\x10\x08*a\n\x07Profile\x12\x17\n\x13PROFILE_UNSPECIFIED\x10\x00\x12\x11\n\rPROFILE_PLAIN\x10\x01\x12\x16\n\x12PROFILE_STRUCTURED\x10\x02\x12\x12\n\x0ePROFILE_STRICT\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,28 +35,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PERSONA_LABELSENTRY']._loaded_options = None
   _globals['_PERSONA_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_PERSONAVIEW']._serialized_start=1255
-  _globals['_PERSONAVIEW']._serialized_end=1345
-  _globals['_DIALECT']._serialized_start=1348
-  _globals['_DIALECT']._serialized_end=1553
-  _globals['_PROFILE']._serialized_start=1555
-  _globals['_PROFILE']._serialized_end=1652
-  _globals['_PERSONA']._serialized_start=122
-  _globals['_PERSONA']._serialized_end=832
-  _globals['_PERSONA_LABELSENTRY']._serialized_start=787
-  _globals['_PERSONA_LABELSENTRY']._serialized_end=832
-  _globals['_SECTION']._serialized_start=834
-  _globals['_SECTION']._serialized_end=915
-  _globals['_INTERACTION']._serialized_start=917
-  _globals['_INTERACTION']._serialized_end=961
-  _globals['_ORIGIN']._serialized_start=964
-  _globals['_ORIGIN']._serialized_end=1123
-  _globals['_ORIGIN_API']._serialized_start=1072
-  _globals['_ORIGIN_API']._serialized_end=1077
-  _globals['_ORIGIN_FILE']._serialized_start=1079
-  _globals['_ORIGIN_FILE']._serialized_end=1115
-  _globals['_RESPONSEHEADER']._serialized_start=1125
-  _globals['_RESPONSEHEADER']._serialized_end=1177
-  _globals['_READOPTIONS']._serialized_start=1179
-  _globals['_READOPTIONS']._serialized_end=1253
+  _globals['_PERSONAVIEW']._serialized_start=1341
+  _globals['_PERSONAVIEW']._serialized_end=1431
+  _globals['_DIALECT']._serialized_start=1434
+  _globals['_DIALECT']._serialized_end=1639
+  _globals['_PROFILE']._serialized_start=1641
+  _globals['_PROFILE']._serialized_end=1738
+  _globals['_WAIVER']._serialized_start=121
+  _globals['_WAIVER']._serialized_end=159
+  _globals['_PERSONA']._serialized_start=162
+  _globals['_PERSONA']._serialized_end=918
+  _globals['_PERSONA_LABELSENTRY']._serialized_start=873
+  _globals['_PERSONA_LABELSENTRY']._serialized_end=918
+  _globals['_SECTION']._serialized_start=920
+  _globals['_SECTION']._serialized_end=1001
+  _globals['_INTERACTION']._serialized_start=1003
+  _globals['_INTERACTION']._serialized_end=1047
+  _globals['_ORIGIN']._serialized_start=1050
+  _globals['_ORIGIN']._serialized_end=1209
+  _globals['_ORIGIN_API']._serialized_start=1158
+  _globals['_ORIGIN_API']._serialized_end=1163
+  _globals['_ORIGIN_FILE']._serialized_start=1165
+  _globals['_ORIGIN_FILE']._serialized_end=1201
+  _globals['_RESPONSEHEADER']._serialized_start=1211
+  _globals['_RESPONSEHEADER']._serialized_end=1263
+  _globals['_READOPTIONS']._serialized_start=1265
+  _globals['_READOPTIONS']._serialized_end=1339
 # @@protoc_insertion_point(module_scope)

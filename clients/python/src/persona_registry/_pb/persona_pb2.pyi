@@ -52,8 +52,16 @@ PROFILE_PLAIN: Profile
 PROFILE_STRUCTURED: Profile
 PROFILE_STRICT: Profile
 
+class Waiver(_message.Message):
+    __slots__ = ("rule", "reason")
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    rule: str
+    reason: str
+    def __init__(self, rule: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
 class Persona(_message.Message):
-    __slots__ = ("namespace", "name", "version", "revision", "etag", "digest", "display_name", "description", "tag", "dialect", "labels", "model", "tools", "fields", "outline", "interaction", "size_bytes", "token_estimate", "create_time", "actor", "message", "origin", "front_matter", "body", "purged")
+    __slots__ = ("namespace", "name", "version", "revision", "etag", "digest", "display_name", "description", "tag", "dialect", "labels", "model", "tools", "fields", "outline", "interaction", "size_bytes", "token_estimate", "create_time", "actor", "message", "origin", "front_matter", "body", "purged", "waivers")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -86,6 +94,7 @@ class Persona(_message.Message):
     FRONT_MATTER_FIELD_NUMBER: _ClassVar[int]
     BODY_FIELD_NUMBER: _ClassVar[int]
     PURGED_FIELD_NUMBER: _ClassVar[int]
+    WAIVERS_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     name: str
     version: int
@@ -111,7 +120,8 @@ class Persona(_message.Message):
     front_matter: str
     body: str
     purged: bool
-    def __init__(self, namespace: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[int] = ..., revision: _Optional[int] = ..., etag: _Optional[str] = ..., digest: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., tag: _Optional[str] = ..., dialect: _Optional[_Union[Dialect, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., model: _Optional[str] = ..., tools: _Optional[_Iterable[str]] = ..., fields: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., outline: _Optional[_Iterable[_Union[Section, _Mapping]]] = ..., interaction: _Optional[_Union[Interaction, _Mapping]] = ..., size_bytes: _Optional[int] = ..., token_estimate: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., message: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., front_matter: _Optional[str] = ..., body: _Optional[str] = ..., purged: bool = ...) -> None: ...
+    waivers: _containers.RepeatedCompositeFieldContainer[Waiver]
+    def __init__(self, namespace: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[int] = ..., revision: _Optional[int] = ..., etag: _Optional[str] = ..., digest: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., tag: _Optional[str] = ..., dialect: _Optional[_Union[Dialect, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., model: _Optional[str] = ..., tools: _Optional[_Iterable[str]] = ..., fields: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., outline: _Optional[_Iterable[_Union[Section, _Mapping]]] = ..., interaction: _Optional[_Union[Interaction, _Mapping]] = ..., size_bytes: _Optional[int] = ..., token_estimate: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., message: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., front_matter: _Optional[str] = ..., body: _Optional[str] = ..., purged: bool = ..., waivers: _Optional[_Iterable[_Union[Waiver, _Mapping]]] = ...) -> None: ...
 
 class Section(_message.Message):
     __slots__ = ("title", "level", "path", "start", "end")

@@ -236,12 +236,13 @@ class ListNamespacesResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[_persona_pb2.ResponseHeader, _Mapping]] = ..., namespaces: _Optional[_Iterable[_Union[ListNamespacesResponse.Namespace, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ValidatePersonaRequest(_message.Message):
-    __slots__ = ("content", "path", "dialect", "profile", "name", "select", "ignore")
+    __slots__ = ("content", "path", "dialect", "profile", "name", "namespace", "select", "ignore")
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     DIALECT_FIELD_NUMBER: _ClassVar[int]
     PROFILE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     SELECT_FIELD_NUMBER: _ClassVar[int]
     IGNORE_FIELD_NUMBER: _ClassVar[int]
     content: bytes
@@ -249,9 +250,10 @@ class ValidatePersonaRequest(_message.Message):
     dialect: _persona_pb2.Dialect
     profile: _persona_pb2.Profile
     name: str
+    namespace: str
     select: _containers.RepeatedScalarFieldContainer[str]
     ignore: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, content: _Optional[bytes] = ..., path: _Optional[str] = ..., dialect: _Optional[_Union[_persona_pb2.Dialect, str]] = ..., profile: _Optional[_Union[_persona_pb2.Profile, str]] = ..., name: _Optional[str] = ..., select: _Optional[_Iterable[str]] = ..., ignore: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, content: _Optional[bytes] = ..., path: _Optional[str] = ..., dialect: _Optional[_Union[_persona_pb2.Dialect, str]] = ..., profile: _Optional[_Union[_persona_pb2.Profile, str]] = ..., name: _Optional[str] = ..., namespace: _Optional[str] = ..., select: _Optional[_Iterable[str]] = ..., ignore: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ValidatePersonaResponse(_message.Message):
     __slots__ = ("header", "diagnostics", "storable", "name", "dialect", "dialect_reason", "profile", "token_estimate")
@@ -286,7 +288,7 @@ class ValidatePersonaResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[_persona_pb2.ResponseHeader, _Mapping]] = ..., diagnostics: _Optional[_Iterable[_Union[_diagnostic_pb2.Diagnostic, _Mapping]]] = ..., storable: bool = ..., name: _Optional[str] = ..., dialect: _Optional[_Union[_persona_pb2.Dialect, str]] = ..., dialect_reason: _Optional[_Union[ValidatePersonaResponse.DialectReason, str]] = ..., profile: _Optional[_Union[_persona_pb2.Profile, str]] = ..., token_estimate: _Optional[int] = ...) -> None: ...
 
 class PutPersonaRequest(_message.Message):
-    __slots__ = ("namespace", "name", "content", "dialect", "profile", "etag", "create_only", "message", "request_id", "validate_only")
+    __slots__ = ("namespace", "name", "content", "dialect", "profile", "etag", "create_only", "message", "request_id", "validate_only", "waivers")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
@@ -297,6 +299,7 @@ class PutPersonaRequest(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    WAIVERS_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     name: str
     content: bytes
@@ -307,7 +310,8 @@ class PutPersonaRequest(_message.Message):
     message: str
     request_id: str
     validate_only: bool
-    def __init__(self, namespace: _Optional[str] = ..., name: _Optional[str] = ..., content: _Optional[bytes] = ..., dialect: _Optional[_Union[_persona_pb2.Dialect, str]] = ..., profile: _Optional[_Union[_persona_pb2.Profile, str]] = ..., etag: _Optional[str] = ..., create_only: bool = ..., message: _Optional[str] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
+    waivers: _containers.RepeatedCompositeFieldContainer[_persona_pb2.Waiver]
+    def __init__(self, namespace: _Optional[str] = ..., name: _Optional[str] = ..., content: _Optional[bytes] = ..., dialect: _Optional[_Union[_persona_pb2.Dialect, str]] = ..., profile: _Optional[_Union[_persona_pb2.Profile, str]] = ..., etag: _Optional[str] = ..., create_only: bool = ..., message: _Optional[str] = ..., request_id: _Optional[str] = ..., validate_only: bool = ..., waivers: _Optional[_Iterable[_Union[_persona_pb2.Waiver, _Mapping]]] = ...) -> None: ...
 
 class PutPersonaResponse(_message.Message):
     __slots__ = ("header", "namespace", "name", "version", "revision", "etag", "digest", "unchanged", "replayed", "diagnostics", "created")
@@ -459,20 +463,22 @@ class BatchWritePersonasRequest(_message.Message):
         delete_alias: BatchWritePersonasRequest.DeleteAlias
         def __init__(self, put: _Optional[_Union[BatchWritePersonasRequest.Put, _Mapping]] = ..., delete: _Optional[_Union[BatchWritePersonasRequest.Delete, _Mapping]] = ..., set_alias: _Optional[_Union[BatchWritePersonasRequest.SetAlias, _Mapping]] = ..., delete_alias: _Optional[_Union[BatchWritePersonasRequest.DeleteAlias, _Mapping]] = ...) -> None: ...
     class Put(_message.Message):
-        __slots__ = ("name", "content", "dialect", "profile", "etag", "create_only")
+        __slots__ = ("name", "content", "dialect", "profile", "etag", "create_only", "waivers")
         NAME_FIELD_NUMBER: _ClassVar[int]
         CONTENT_FIELD_NUMBER: _ClassVar[int]
         DIALECT_FIELD_NUMBER: _ClassVar[int]
         PROFILE_FIELD_NUMBER: _ClassVar[int]
         ETAG_FIELD_NUMBER: _ClassVar[int]
         CREATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+        WAIVERS_FIELD_NUMBER: _ClassVar[int]
         name: str
         content: bytes
         dialect: _persona_pb2.Dialect
         profile: _persona_pb2.Profile
         etag: str
         create_only: bool
-        def __init__(self, name: _Optional[str] = ..., content: _Optional[bytes] = ..., dialect: _Optional[_Union[_persona_pb2.Dialect, str]] = ..., profile: _Optional[_Union[_persona_pb2.Profile, str]] = ..., etag: _Optional[str] = ..., create_only: bool = ...) -> None: ...
+        waivers: _containers.RepeatedCompositeFieldContainer[_persona_pb2.Waiver]
+        def __init__(self, name: _Optional[str] = ..., content: _Optional[bytes] = ..., dialect: _Optional[_Union[_persona_pb2.Dialect, str]] = ..., profile: _Optional[_Union[_persona_pb2.Profile, str]] = ..., etag: _Optional[str] = ..., create_only: bool = ..., waivers: _Optional[_Iterable[_Union[_persona_pb2.Waiver, _Mapping]]] = ...) -> None: ...
     class Delete(_message.Message):
         __slots__ = ("name", "etag")
         NAME_FIELD_NUMBER: _ClassVar[int]

@@ -115,7 +115,7 @@ abstract sealed class Calls permits Personas {
   }
 
   /**
-   * Judges a document without storing it.
+   * Judges a document without storing it, among the personas of the namespace.
    *
    * @param document Markdown with front matter
    * @param further sets further fields, such as {@code request -> request.setPath(path)}
@@ -124,7 +124,9 @@ abstract sealed class Calls permits Personas {
    */
   public ValidatePersonaResponse validate(
       byte[] document, Consumer<ValidatePersonaRequest.Builder> further) {
-    var request = ValidatePersonaRequest.newBuilder().setContent(ByteString.copyFrom(document));
+    var content = ByteString.copyFrom(document);
+    var request =
+        ValidatePersonaRequest.newBuilder().setNamespace(namespace()).setContent(content);
     further.accept(request);
     return read(PersonaServiceGrpc.getValidatePersonaMethod(), request.build());
   }

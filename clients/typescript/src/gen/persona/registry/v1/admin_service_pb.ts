@@ -1238,7 +1238,7 @@ export enum AuditRecord_Action {
   CONFIG = 10,
 
   /**
-   * Not used yet: a finding was waived.
+   * A document was let in with findings of a rule.
    *
    * @generated from enum value: ACTION_WAIVER = 11;
    */

@@ -12,7 +12,35 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file persona/registry/v1/persona.proto.
  */
 export const file_persona_registry_v1_persona: GenFile = /*@__PURE__*/
-  fileDesc("CiFwZXJzb25hL3JlZ2lzdHJ5L3YxL3BlcnNvbmEucHJvdG8SE3BlcnNvbmEucmVnaXN0cnkudjEixgUKB1BlcnNvbmESEQoJbmFtZXNwYWNlGAEgASgJEgwKBG5hbWUYAiABKAkSDwoHdmVyc2lvbhgDIAEoAxIQCghyZXZpc2lvbhgEIAEoAxIMCgRldGFnGAUgASgJEg4KBmRpZ2VzdBgGIAEoCRIUCgxkaXNwbGF5X25hbWUYByABKAkSEwoLZGVzY3JpcHRpb24YCCABKAkSCwoDdGFnGAkgASgJEi0KB2RpYWxlY3QYCiABKA4yHC5wZXJzb25hLnJlZ2lzdHJ5LnYxLkRpYWxlY3QSOAoGbGFiZWxzGAsgAygLMigucGVyc29uYS5yZWdpc3RyeS52MS5QZXJzb25hLkxhYmVsc0VudHJ5Eg0KBW1vZGVsGAwgASgJEg0KBXRvb2xzGA0gAygJEicKBmZpZWxkcxgOIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLQoHb3V0bGluZRgPIAMoCzIcLnBlcnNvbmEucmVnaXN0cnkudjEuU2VjdGlvbhI1CgtpbnRlcmFjdGlvbhgQIAEoCzIgLnBlcnNvbmEucmVnaXN0cnkudjEuSW50ZXJhY3Rpb24SEgoKc2l6ZV9ieXRlcxgRIAEoBRIWCg50b2tlbl9lc3RpbWF0ZRgSIAEoBRIvCgtjcmVhdGVfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYWN0b3IYFCABKAkSDwoHbWVzc2FnZRgVIAEoCRIrCgZvcmlnaW4YFiABKAsyGy5wZXJzb25hLnJlZ2lzdHJ5LnYxLk9yaWdpbhIUCgxmcm9udF9tYXR0ZXIYFyABKAkSDAoEYm9keRgYIAEoCRIOCgZwdXJnZWQYGSABKAgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJRCgdTZWN0aW9uEg0KBXRpdGxlGAEgASgJEg0KBWxldmVsGAIgASgFEgwKBHBhdGgYAyABKAkSDQoFc3RhcnQYBCABKAUSCwoDZW5kGAUgASgFIiwKC0ludGVyYWN0aW9uEg0KBWlucHV0GAEgASgJEg4KBm91dHB1dBgCIAEoCSKfAQoGT3JpZ2luEi4KA2FwaRgBIAEoCzIfLnBlcnNvbmEucmVnaXN0cnkudjEuT3JpZ2luLkFwaUgAEjAKBGZpbGUYAiABKAsyIC5wZXJzb25hLnJlZ2lzdHJ5LnYxLk9yaWdpbi5GaWxlSAAaBQoDQXBpGiQKBEZpbGUSDgoGc291cmNlGAEgASgJEgwKBHBhdGgYAiABKAlCBgoEa2luZCI0Cg5SZXNwb25zZUhlYWRlchIQCghzdG9yZV9pZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoAyJKCgtSZWFkT3B0aW9ucxIQCghzdG9yZV9pZBgBIAEoCRIUCgxtaW5fcmV2aXNpb24YAiABKAMSEwoLYXRfcmV2aXNpb24YAyABKAMqWgoLUGVyc29uYVZpZXcSHAoYUEVSU09OQV9WSUVXX1VOU1BFQ0lGSUVEEAASFgoSUEVSU09OQV9WSUVXX0JBU0lDEAESFQoRUEVSU09OQV9WSUVXX0ZVTEwQAirNAQoHRGlhbGVjdBIXChNESUFMRUNUX1VOU1BFQ0lGSUVEEAASEwoPRElBTEVDVF9QRVJTT05BEAESFwoTRElBTEVDVF9DTEFVREVfQ09ERRACEhEKDURJQUxFQ1RfU0tJTEwQAxITCg9ESUFMRUNUX0NPUElMT1QQBBIVChFESUFMRUNUX09QRU5fQ09ERRAFEhIKDkRJQUxFQ1RfR0VNSU5JEAYSEgoORElBTEVDVF9DVVJTT1IQBxIUChBESUFMRUNUX01BUktET1dOEAgqYQoHUHJvZmlsZRIXChNQUk9GSUxFX1VOU1BFQ0lGSUVEEAASEQoNUFJPRklMRV9QTEFJThABEhYKElBST0ZJTEVfU1RSVUNUVVJFRBACEhIKDlBST0ZJTEVfU1RSSUNUEANiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiFwZXJzb25hL3JlZ2lzdHJ5L3YxL3BlcnNvbmEucHJvdG8SE3BlcnNvbmEucmVnaXN0cnkudjEiJgoGV2FpdmVyEgwKBHJ1bGUYASABKAkSDgoGcmVhc29uGAIgASgJIvQFCgdQZXJzb25hEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEg8KB3ZlcnNpb24YAyABKAMSEAoIcmV2aXNpb24YBCABKAMSDAoEZXRhZxgFIAEoCRIOCgZkaWdlc3QYBiABKAkSFAoMZGlzcGxheV9uYW1lGAcgASgJEhMKC2Rlc2NyaXB0aW9uGAggASgJEgsKA3RhZxgJIAEoCRItCgdkaWFsZWN0GAogASgOMhwucGVyc29uYS5yZWdpc3RyeS52MS5EaWFsZWN0EjgKBmxhYmVscxgLIAMoCzIoLnBlcnNvbmEucmVnaXN0cnkudjEuUGVyc29uYS5MYWJlbHNFbnRyeRINCgVtb2RlbBgMIAEoCRINCgV0b29scxgNIAMoCRInCgZmaWVsZHMYDiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei0KB291dGxpbmUYDyADKAsyHC5wZXJzb25hLnJlZ2lzdHJ5LnYxLlNlY3Rpb24SNQoLaW50ZXJhY3Rpb24YECABKAsyIC5wZXJzb25hLnJlZ2lzdHJ5LnYxLkludGVyYWN0aW9uEhIKCnNpemVfYnl0ZXMYESABKAUSFgoOdG9rZW5fZXN0aW1hdGUYEiABKAUSLwoLY3JlYXRlX3RpbWUYEyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWFjdG9yGBQgASgJEg8KB21lc3NhZ2UYFSABKAkSKwoGb3JpZ2luGBYgASgLMhsucGVyc29uYS5yZWdpc3RyeS52MS5PcmlnaW4SFAoMZnJvbnRfbWF0dGVyGBcgASgJEgwKBGJvZHkYGCABKAkSDgoGcHVyZ2VkGBkgASgIEiwKB3dhaXZlcnMYGiADKAsyGy5wZXJzb25hLnJlZ2lzdHJ5LnYxLldhaXZlchotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlEKB1NlY3Rpb24SDQoFdGl0bGUYASABKAkSDQoFbGV2ZWwYAiABKAUSDAoEcGF0aBgDIAEoCRINCgVzdGFydBgEIAEoBRILCgNlbmQYBSABKAUiLAoLSW50ZXJhY3Rpb24SDQoFaW5wdXQYASABKAkSDgoGb3V0cHV0GAIgASgJIp8BCgZPcmlnaW4SLgoDYXBpGAEgASgLMh8ucGVyc29uYS5yZWdpc3RyeS52MS5PcmlnaW4uQXBpSAASMAoEZmlsZRgCIAEoCzIgLnBlcnNvbmEucmVnaXN0cnkudjEuT3JpZ2luLkZpbGVIABoFCgNBcGkaJAoERmlsZRIOCgZzb3VyY2UYASABKAkSDAoEcGF0aBgCIAEoCUIGCgRraW5kIjQKDlJlc3BvbnNlSGVhZGVyEhAKCHN0b3JlX2lkGAEgASgJEhAKCHJldmlzaW9uGAIgASgDIkoKC1JlYWRPcHRpb25zEhAKCHN0b3JlX2lkGAEgASgJEhQKDG1pbl9yZXZpc2lvbhgCIAEoAxITCgthdF9yZXZpc2lvbhgDIAEoAypaCgtQZXJzb25hVmlldxIcChhQRVJTT05BX1ZJRVdfVU5TUEVDSUZJRUQQABIWChJQRVJTT05BX1ZJRVdfQkFTSUMQARIVChFQRVJTT05BX1ZJRVdfRlVMTBACKs0BCgdEaWFsZWN0EhcKE0RJQUxFQ1RfVU5TUEVDSUZJRUQQABITCg9ESUFMRUNUX1BFUlNPTkEQARIXChNESUFMRUNUX0NMQVVERV9DT0RFEAISEQoNRElBTEVDVF9TS0lMTBADEhMKD0RJQUxFQ1RfQ09QSUxPVBAEEhUKEURJQUxFQ1RfT1BFTl9DT0RFEAUSEgoORElBTEVDVF9HRU1JTkkQBhISCg5ESUFMRUNUX0NVUlNPUhAHEhQKEERJQUxFQ1RfTUFSS0RPV04QCCphCgdQcm9maWxlEhcKE1BST0ZJTEVfVU5TUEVDSUZJRUQQABIRCg1QUk9GSUxFX1BMQUlOEAESFgoSUFJPRklMRV9TVFJVQ1RVUkVEEAISEgoOUFJPRklMRV9TVFJJQ1QQA2IGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+
+/**
+ * A finding that a document carries knowingly, for the reason given. It holds for that document, byte for byte, and for no other.
+ *
+ * @generated from message persona.registry.v1.Waiver
+ */
+export type Waiver = Message<"persona.registry.v1.Waiver"> & {
+  /**
+   * The rule, such as `SEC405`: one whose findings are `waivable`.
+   *
+   * @generated from field: string rule = 1;
+   */
+  rule: string;
+
+  /**
+   * Why the document may carry it. 1 byte to 1 KiB.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message persona.registry.v1.Waiver.
+ * Use `create(WaiverSchema)` to create a new message.
+ */
+export const WaiverSchema: GenMessage<Waiver> = /*@__PURE__*/
+  messageDesc(file_persona_registry_v1_persona, 0);
 
 /**
  * One version of one persona: a Markdown document with YAML front matter whose body is an agent's system prompt.
@@ -200,6 +228,13 @@ export type Persona = Message<"persona.registry.v1.Persona"> & {
    * @generated from field: bool purged = 25;
    */
   purged: boolean;
+
+  /**
+   * Findings that the document was let in with.
+   *
+   * @generated from field: repeated persona.registry.v1.Waiver waivers = 26;
+   */
+  waivers: Waiver[];
 };
 
 /**
@@ -207,7 +242,7 @@ export type Persona = Message<"persona.registry.v1.Persona"> & {
  * Use `create(PersonaSchema)` to create a new message.
  */
 export const PersonaSchema: GenMessage<Persona> = /*@__PURE__*/
-  messageDesc(file_persona_registry_v1_persona, 0);
+  messageDesc(file_persona_registry_v1_persona, 1);
 
 /**
  * One heading of a persona's body, and what it covers.
@@ -257,7 +292,7 @@ export type Section = Message<"persona.registry.v1.Section"> & {
  * Use `create(SectionSchema)` to create a new message.
  */
 export const SectionSchema: GenMessage<Section> = /*@__PURE__*/
-  messageDesc(file_persona_registry_v1_persona, 1);
+  messageDesc(file_persona_registry_v1_persona, 2);
 
 /**
  * A persona's Interaction Protocol.
@@ -285,7 +320,7 @@ export type Interaction = Message<"persona.registry.v1.Interaction"> & {
  * Use `create(InteractionSchema)` to create a new message.
  */
 export const InteractionSchema: GenMessage<Interaction> = /*@__PURE__*/
-  messageDesc(file_persona_registry_v1_persona, 2);
+  messageDesc(file_persona_registry_v1_persona, 3);
 
 /**
  * Which door a version came by.
@@ -322,7 +357,7 @@ export type Origin = Message<"persona.registry.v1.Origin"> & {
  * Use `create(OriginSchema)` to create a new message.
  */
 export const OriginSchema: GenMessage<Origin> = /*@__PURE__*/
-  messageDesc(file_persona_registry_v1_persona, 3);
+  messageDesc(file_persona_registry_v1_persona, 4);
 
 /**
  * A call of this API; `Persona.actor` says whose.
@@ -337,7 +372,7 @@ export type Origin_Api = Message<"persona.registry.v1.Origin.Api"> & {
  * Use `create(Origin_ApiSchema)` to create a new message.
  */
 export const Origin_ApiSchema: GenMessage<Origin_Api> = /*@__PURE__*/
-  messageDesc(file_persona_registry_v1_persona, 3, 0);
+  messageDesc(file_persona_registry_v1_persona, 4, 0);
 
 /**
  * A file of a seeded folder.
@@ -365,7 +400,7 @@ export type Origin_File = Message<"persona.registry.v1.Origin.File"> & {
  * Use `create(Origin_FileSchema)` to create a new message.
  */
 export const Origin_FileSchema: GenMessage<Origin_File> = /*@__PURE__*/
-  messageDesc(file_persona_registry_v1_persona, 3, 1);
+  messageDesc(file_persona_registry_v1_persona, 4, 1);
 
 /**
  * Stands first in every response.
@@ -394,7 +429,7 @@ export type ResponseHeader = Message<"persona.registry.v1.ResponseHeader"> & {
  * Use `create(ResponseHeaderSchema)` to create a new message.
  */
 export const ResponseHeaderSchema: GenMessage<ResponseHeader> = /*@__PURE__*/
-  messageDesc(file_persona_registry_v1_persona, 4);
+  messageDesc(file_persona_registry_v1_persona, 5);
 
 /**
  * What a read asks of the registry's state.
@@ -432,7 +467,7 @@ export type ReadOptions = Message<"persona.registry.v1.ReadOptions"> & {
  * Use `create(ReadOptionsSchema)` to create a new message.
  */
 export const ReadOptionsSchema: GenMessage<ReadOptions> = /*@__PURE__*/
-  messageDesc(file_persona_registry_v1_persona, 5);
+  messageDesc(file_persona_registry_v1_persona, 6);
 
 /**
  * How much of a persona an answer holds.
