@@ -40,7 +40,7 @@ pub(crate) struct Args {
     #[arg(long)]
     create_only: bool,
 
-    /// Let the document in with findings of a rule, for a reason (SEC rules and REG503; asks for the role admin)
+    /// Let the document in with findings of a rule that is waivable, for a reason; asks for the role admin
     #[arg(long = "waive", value_name = "RULE=REASON", value_parser = waiver)]
     waivers: Vec<pb::Waiver>,
 

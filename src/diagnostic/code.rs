@@ -196,13 +196,13 @@ codes! {
     /// A reference to a persona or skill that is not there.
     REF305 "unknown-persona" [Warning] None yes,
     /// Unseen characters that spell out text.
-    SEC401 "unicode-tag-characters" [Error] Unsafe no,
+    SEC401 "unicode-tag-characters" [Error] Unsafe yes,
     /// Characters that reorder what a reader sees.
-    SEC402 "bidi-control" [Error, Info] Unsafe no,
+    SEC402 "bidi-control" [Error, Info] Unsafe yes,
     /// Characters that take no space and are not needed.
     SEC403 "invisible-character" [Warning, Error] Safe yes,
     /// A name, key or tool in letters of another script that look alike.
-    SEC404 "confusable-name" [Error] None no,
+    SEC404 "confusable-name" [Error] None yes,
     /// A credential in the shape of a provider's.
     SEC405 "secret-token" [Error] None yes,
     /// Orders to a model where no reader sees them.

@@ -11,6 +11,8 @@ use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use persona_registry::wire::pb;
+use prost::Message as _;
 use tokio::net::TcpStream;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -45,6 +47,12 @@ impl Call {
     fn get(headers: Vec<(&'static str, String)>) -> Self {
         // The name `a`.
         Self { path: GET, headers, body: framed(0, b"\x12\x01a") }
+    }
+
+    /// What the honest caller reads.
+    fn of_the_honest() -> Self {
+        let request = pb::GetPersonaRequest { name: super::honest::NAME.to_owned(), ..Default::default() };
+        Self { path: GET, headers: Vec::new(), body: framed(0, &request.encode_to_vec()) }
     }
 
     fn by(token: &str) -> Self {
@@ -98,6 +106,22 @@ async fn calls(target: &Target, call: Call, size: usize) -> Told {
     }
     assert_eq!(told.len(), 1, "{told:?}");
     Told::new(size, told.keys().next().unwrap())
+}
+
+/// Nothing that anybody would refuse: what an equal load costs.
+pub async fn allowed(target: Target, size: usize) -> Told {
+    calls(&target, Call::of_the_honest(), size).await
+}
+
+/// The same, all at once.
+pub async fn allowed_at_once(target: Target, size: usize) -> Told {
+    let sender = connect(&target).await;
+    let call = Call::of_the_honest();
+    let answers =
+        futures_util::future::join_all((0..size).map(|_| answer(sender.clone(), call.clone()))).await;
+    let other = answers.iter().find(|answer| *answer != "OK");
+    assert!(other.is_none(), "{other:?}");
+    Told::new(size, "OK")
 }
 
 pub async fn no_token(target: Target, size: usize) -> Told {

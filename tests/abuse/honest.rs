@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::Target;
 
-const NAME: &str = "honest";
+pub const NAME: &str = "honest";
 /// Between two calls.
 const PACE: Duration = Duration::from_millis(2);
 /// So many reads a write.

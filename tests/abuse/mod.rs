@@ -105,6 +105,12 @@ macro_rules! abuse {
 /// Streams of a connection in the tests, in which the defaults would take long.
 pub const STREAMS: u32 = 128;
 
+/// No abuse, but a load that is allowed: what honest callers feel beside it is the measure of the rest.
+pub static ALLOWED: [Abuse; 2] = [
+    abuse!("nothing: reads that are allowed", Plain, calls::allowed, 100..1000 "calls" => "OK"),
+    abuse!("nothing: 512 reads at once", Plain, calls::allowed_at_once, 128..512 "calls" => "OK"),
+];
+
 /// All kinds.
 pub static ALL: [Abuse; 26] = [
     abuse!("half-open connections", Plain, floods::half_open, 50..500 "connections" => "closed", held),

@@ -203,6 +203,67 @@ fn compact_store() -> String {
     table
 }
 
+fn clients() -> String {
+    let (file, result) = newest("clients");
+    let mut table = format!(
+        "From `benches/results/{file}`, on {}: {} puts, {} starts.\n\n\
+         | client | put answered to text read, ms: p50 | p99 | most | first persona, registry up, ms: p50 | most | \
+         registry down (disk), ms: p50 | most |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n",
+        result["machine"].as_str().unwrap(),
+        result["puts"],
+        result["starts"]
+    );
+    for row in result["rows"].as_array().unwrap() {
+        let at = |key: &str| format!("{:.1}", row[key].as_f64().unwrap());
+        let keys = [
+            "read_p50_ms",
+            "read_p99_ms",
+            "read_max_ms",
+            "first_up_p50_ms",
+            "first_up_max_ms",
+            "first_down_p50_ms",
+            "first_down_max_ms",
+        ];
+        let cells: Vec<_> = keys.into_iter().map(at).collect();
+        table.push_str(&format!("| {} | {} |\n", row["client"].as_str().unwrap(), cells.join(" | ")));
+    }
+    table
+}
+
+fn refusals() -> String {
+    let (file, result) = newest("refusals");
+    let mut table = format!(
+        "From `benches/results/{file}`, on {}: {} calls a case, taken in turn, beside {} personas.\n\n\
+         | call | p50, µs | p99, µs |\n| --- | --- | --- |\n",
+        result["machine"].as_str().unwrap(),
+        number(&result["rounds"]),
+        number(&result["personas"])
+    );
+    for row in result["rows"].as_array().unwrap() {
+        let at = |key: &str| format!("{:.0}", row[key].as_f64().unwrap());
+        table.push_str(&format!(
+            "| {} | {} | {} |\n",
+            row["case"].as_str().unwrap(),
+            at("p50_us"),
+            at("p99_us")
+        ));
+    }
+    table.push_str("\n| one | beside | medians differ by, µs | in 95 of 100 | it is the faster in |\n| --- | --- | --- | --- | --- |\n");
+    for row in result["compared"].as_array().unwrap() {
+        let number = |value: &Value| format!("{:.2}", value.as_f64().unwrap());
+        table.push_str(&format!(
+            "| {} | {} | {} | {} to {} | {:.1} % |\n",
+            row["one"].as_str().unwrap(),
+            row["other"].as_str().unwrap(),
+            number(&row["median_difference_us"]),
+            number(&row["interval_us"][0]),
+            number(&row["interval_us"][1]),
+            row["less"].as_f64().unwrap() * 100.0
+        ));
+    }
+    table
+}
+
 #[test]
 fn tables_are_made_from_results() {
     let path = root().join("docs/performance.md");
@@ -215,6 +276,8 @@ fn tables_are_made_from_results() {
         ("compact-store", compact_store()),
         ("stalled-watchers", stalled_watchers()),
         ("abuse", abuse()),
+        ("refusals", refusals()),
+        ("clients", clients()),
     ] {
         let (begin, end) = (format!("<!-- {bench}: made from benches/results -->\n"), "<!-- end -->");
         let (before, rest) = made.split_once(&begin).expect("the place of the table");
