@@ -8,7 +8,7 @@ mod schema;
 mod security;
 mod subject;
 
-pub use neighbours::{Neighbours, Others};
+pub use neighbours::{Neighbours, Others, body_digest};
 
 use std::collections::HashMap;
 

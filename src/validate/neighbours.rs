@@ -40,8 +40,12 @@ impl Others {
 
     /// Tells of a persona's body. The first of a text wins.
     pub fn add_body(&mut self, name: &Name, place: &str, body: &[u8]) {
-        let digest = Digest::of(body.trim_ascii());
-        self.bodies.entry(digest).or_insert_with(|| (name.clone(), place.to_owned()));
+        self.add_digest(name, place, body_digest(body));
+    }
+
+    /// The same by the [`body_digest`], for whoever does not keep the body.
+    pub fn add_digest(&mut self, name: &Name, place: &str, body: Digest) {
+        self.bodies.entry(body).or_insert_with(|| (name.clone(), place.to_owned()));
     }
 
     /// Whether there is a persona of this name.
@@ -78,9 +82,15 @@ impl Others {
 
     /// The persona of another name that has this body.
     pub(super) fn same_body(&self, name: &Name, body: &[u8]) -> Option<(&Name, &str)> {
-        let (other, place) = self.bodies.get(&Digest::of(body.trim_ascii()))?;
+        let (other, place) = self.bodies.get(&body_digest(body))?;
         (other != name).then_some((other, place.as_str()))
     }
+}
+
+/// What bodies of one text have in common, whatever blanks are around them.
+#[must_use]
+pub fn body_digest(body: &[u8]) -> Digest {
+    Digest::of(body.trim_ascii())
 }
 
 /// What a hurried reader sees of a name: marks left out, digits as the letters they resemble.
