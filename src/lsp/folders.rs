@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn the_innermost_folder_is_a_documents_own() {
         let mut folders = Folders::default();
-        ["/w", "/w/a", "/w"].map(|root| folders.add(Path::new(root)));
+        ["/w", "/w/a", "/w"].iter().for_each(|root| folders.add(Path::new(root)));
         let place = folders.place("file:///w/a/b.md");
         assert_eq!((place.root.as_deref(), place.path.as_deref()), (Some(Path::new("/w/a")), Some("b.md")));
         folders.remove(Path::new("/w/a"));

@@ -168,6 +168,6 @@ mod tests {
         ] {
             assert_eq!(told(body), expected, "{body}");
         }
-        assert_eq!(told(&"[".repeat(100_000)), "Null InvalidRequest");
+        assert_eq!(told(&"[".repeat(100_000)), "Null ParseError", "too deep");
     }
 }
