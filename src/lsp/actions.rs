@@ -61,7 +61,7 @@ impl Subject<'_> {
                     )),
                     is_preferred: (is_safe && !has_preferred).then_some(true),
                     edit: self.edit(&fix.edits),
-                    ..action(title)
+                    ..action(&title)
                 });
                 has_preferred |= is_safe;
             }
@@ -75,7 +75,7 @@ impl Subject<'_> {
         Some(CodeAction {
             kind: Some(CodeActionKind::SourceFixAll),
             edit: self.edit(&difference(self.text, &mended)),
-            ..action("fix all that is safe to fix".to_owned())
+            ..action("fix all that is safe to fix")
         })
     }
 
@@ -92,9 +92,12 @@ impl Subject<'_> {
     }
 }
 
-fn action(title: String) -> CodeAction {
+/// An action, called as menus call theirs: with a capital letter first.
+fn action(title: &str) -> CodeAction {
+    let mut letters = title.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     CodeAction {
-        title,
+        title: first + letters.as_str(),
         kind: None,
         diagnostics: None,
         is_preferred: None,

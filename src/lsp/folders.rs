@@ -2,7 +2,7 @@
 //! a thread of its own; after that what the editor tells of is looked at file by file.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
@@ -142,6 +142,7 @@ impl Folders {
         let content = place.full.as_deref().and_then(|full| read(full).ok());
         let known = content.and_then(|content| known(&self.only, place, &content));
         let Some((folder, path)) = self.folder_of(place) else { return Looked::Same };
+        folder.again |= folder.surveying;
         let Some(files) = &mut folder.files else { return Looked::Same };
         let before = files.get(path).map(|known| known.name.clone());
         folder.others = None;
@@ -239,6 +240,10 @@ fn survey(root: &Path, only: &[PathBuf]) -> Surveyed {
 /// As much of a file as is judged of any.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
+    if !fs::metadata(path)?.is_file() {
+        // A pipe would be waited for.
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     File::open(path)?.take(REQUEST_BYTES as u64).read_to_end(&mut content)?;
     Ok(content)
 }
