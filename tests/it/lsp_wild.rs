@@ -42,7 +42,8 @@ fn neighbours_are_known_from_the_disk_and_from_what_is_open() {
     editor.findings_once_there("personas/b.md", "REG501", true);
 
     // A pipe that is called like a persona is not waited for.
-    let made = std::process::Command::new("mkfifo").arg(editor.root.join("personas/pipe.md")).status().unwrap();
+    let made =
+        std::process::Command::new("mkfifo").arg(editor.root.join("personas/pipe.md")).status().unwrap();
     assert!(made.success());
     changed(&mut editor, "personas/pipe.md", 1);
 
