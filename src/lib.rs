@@ -15,6 +15,7 @@ pub mod journal;
 pub mod store;
 pub mod registry;
 pub mod seed;
+pub mod lsp;
 pub mod wire;
 pub mod auth;
 pub mod edge;

@@ -22,6 +22,8 @@ pub enum Outcome {
     Findings,
     /// But some of its input could not be read, which has been told.
     Unread,
+    /// But whoever was served left without a farewell.
+    Abandoned,
 }
 
 /// A command could not do its work.
@@ -83,7 +85,7 @@ impl From<ClientError> for Failure {
 pub(super) fn code(result: &Result<Outcome, Failure>) -> u8 {
     match result {
         Ok(Outcome::Done) | Err(Failure::PipeClosed) => 0,
-        Ok(Outcome::Findings) | Err(Failure::Missing { .. }) => 1,
+        Ok(Outcome::Findings | Outcome::Abandoned) | Err(Failure::Missing { .. }) => 1,
         Ok(Outcome::Unread) => 2,
         Err(Failure::Client { error: ClientError::Refused(refusal), .. }) => match refusal.code {
             // Nothing is wrong with the registry: the version is needed.

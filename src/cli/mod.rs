@@ -22,6 +22,7 @@ mod get;
 mod history;
 mod list;
 mod logging;
+mod lsp;
 mod namespaces;
 mod output;
 mod promote;
@@ -101,6 +102,7 @@ enum Command {
     Serve(serve::Args),
     Validate(validate::Args),
     Explain(explain::Args),
+    Lsp(lsp::Args),
     Get(get::Args),
     List(list::Args),
     Put(put::Args),
@@ -148,6 +150,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
         Command::Serve(args) => serve::run(load(&[args.flags.given()], true)?, out).await,
         Command::Validate(args) => validate::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
+        Command::Lsp(args) => lsp::run(args, out),
         Command::Get(args) => {
             let config = load(&[args.remote.given(), args.place.given()], false)?;
             get::run(&args, &config, out).await

@@ -121,6 +121,11 @@ impl Output {
         self.reader
     }
 
+    /// Where data goes, for whoever writes it piece by piece.
+    pub(super) fn stream(&mut self) -> impl Write + '_ {
+        &mut self.data
+    }
+
     /// Writes data as it is, adding nothing.
     ///
     /// # Errors

@@ -44,13 +44,23 @@ fn default_data_dir() -> Result<PathBuf, String> {
     let project = std::env::current_dir()
         .and_then(std::fs::canonicalize)
         .map_err(|error| format!("cannot tell the current folder: {error}; give --data-dir"))?;
-    let Some(dirs) = directories::ProjectDirs::from("", "", "persona-registry") else {
+    let Some(dirs) = project_dirs() else {
         return Err("there is no home directory to keep data in; give --data-dir".to_owned());
     };
     let digest = Digest::of(project.as_os_str().as_encoded_bytes()).to_string();
     let key: String = digest.trim_start_matches("sha256:").chars().take(12).collect();
     let name = project.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok(dirs.data_local_dir().join(format!("{name}-{key}")))
+}
+
+fn project_dirs() -> Option<directories::ProjectDirs> {
+    directories::ProjectDirs::from("", "", "persona-registry")
+}
+
+/// The platform's directory for what can be made anew at any time; none where there is no home.
+#[must_use]
+pub fn cache_dir() -> Option<PathBuf> {
+    Some(project_dirs()?.cache_dir().to_owned())
 }
 
 impl Config {

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 pub use environment::OTHERS;
 pub use example::example;
-pub use folders::nearest_path;
+pub use folders::{cache_dir, nearest_path};
 pub use kind::{Kind, LogFormat};
 pub use origin::{Origin, Problem};
 pub use policy::load as load_policy;

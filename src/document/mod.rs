@@ -197,13 +197,41 @@ fn derived(
     }
 }
 
-/// The name that a document gives itself or gets from its path, without a look at its body.
+/// What is seen of a document without a look at its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glance {
+    /// The name that the document gives itself or gets from its path.
+    pub name: Option<Name>,
+    /// Whether it has front matter.
+    pub has_front_matter: bool,
+    /// Where its body begins.
+    pub body: usize,
+}
+
+/// Reads a document up to its body.
 #[must_use]
-pub fn name_of(content: &[u8], path: Option<&str>) -> Option<Name> {
+pub fn glance(content: &[u8], path: Option<&str>) -> Glance {
     let text = text(content);
     let fences = fence::find(&text);
     let entries = fences.map_or_else(Vec::new, |fences| front::read(&text, &fences, &mut Vec::new()).0);
-    written_name(&entries, path).0.as_deref().and_then(slug)
+    Glance {
+        name: written_name(&entries, path).0.as_deref().and_then(slug),
+        has_front_matter: fences.is_some(),
+        body: fences.map_or(0, |fences| fences.body),
+    }
+}
+
+/// The name that a document gives itself or gets from its path, without a look at its body.
+#[must_use]
+pub fn name_of(content: &[u8], path: Option<&str>) -> Option<Name> {
+    glance(content, path).name
+}
+
+/// The dialect that a path alone tells.
+#[must_use]
+pub fn dialect_of(path: &str) -> Option<Dialect> {
+    let (dialect, reason) = dialect::detect(None, Some(path), &[]);
+    (reason == DialectReason::Path).then_some(dialect)
 }
 
 /// The content as text of the very same length: a byte that is no UTF-8 is read as one `?`. What is beyond the size

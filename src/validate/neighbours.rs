@@ -70,7 +70,12 @@ impl Others {
 
     /// Tells of a persona's body. The first of a text wins.
     pub fn add_body(&mut self, name: &Name, place: &str, body: &[u8]) {
-        let Some(mark) = BodyMark::of(body) else { return };
+        self.add_mark(name, place, BodyMark::of(body));
+    }
+
+    /// The same by the body's mark, for whoever does not keep the body.
+    pub fn add_mark(&mut self, name: &Name, place: &str, mark: Option<BodyMark>) {
+        let Some(mark) = mark else { return };
         self.bodies.entry(mark).or_insert_with(|| Other { name: name.clone(), place: place.to_owned() });
     }
 }
