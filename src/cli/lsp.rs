@@ -33,7 +33,7 @@ pub(crate) fn run(args: Args, out: &mut Output) -> Result<Outcome, Failure> {
     // A page says what this version's rule does.
     let pages = cache_dir().map(|dir| dir.join(format!("rules-{}", env!("CARGO_PKG_VERSION"))));
     let options = Options { only: args.paths, pages };
-    match lsp::serve(io::stdin(), &mut out.stream(), options) {
+    match lsp::serve(io::stdin(), &mut out.data, options) {
         Ok(Ended::Farewell) => Ok(Outcome::Done),
         Ok(Ended::Abrupt) => Ok(Outcome::Abandoned),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Abandoned),

@@ -10,7 +10,8 @@ use crate::document::to_yaml;
 
 /// Where a command writes.
 pub struct Output {
-    data: Box<dyn Write + Send>,
+    /// Where data goes; for whoever writes it piece by piece.
+    pub(super) data: Box<dyn Write + Send>,
     words: Box<dyn Write + Send>,
     data_colour: bool,
     words_colour: bool,
@@ -119,11 +120,6 @@ impl Output {
     #[must_use]
     pub fn has_reader(&self) -> bool {
         self.reader
-    }
-
-    /// Where data goes, for whoever writes it piece by piece.
-    pub(super) fn stream(&mut self) -> impl Write + '_ {
-        &mut self.data
     }
 
     /// Writes data as it is, adding nothing.
