@@ -136,28 +136,43 @@ impl Registry {
         let bytes: usize = requests.iter().flatten().map(|request| request.content.len()).sum();
         let (at, namespace) = (self.head(), namespace.cloned());
         let requests = Arc::new(requests);
-        let examine_each = move |store: &Store| {
-            let one = |request: &Validate| match &namespace {
-                Some(namespace) => examine_among(store, at, namespace, request),
-                None => Ok(examine(request, Neighbours::default())),
-            };
-            requests.iter().map(|request| request.as_ref().map(one).transpose()).collect()
-        };
-        if bytes > INLINE_BYTES {
-            return self.blocking(examine_each).await;
-        }
-        match self.reading(&examine_each) {
-            Ok(examined) => Ok(examined),
-            Err((view, error)) => {
-                self.heal(view, &error).await;
-                Ok(self.reading(&examine_each).map_err(|(_, error)| error)?)
+        let examine_each = {
+            let requests = Arc::clone(&requests);
+            move |store: &Store| {
+                let one = |request: &Validate| match &namespace {
+                    Some(namespace) => examine_among(store, at, namespace, request),
+                    None => Ok(examine(request, Neighbours::default())),
+                };
+                requests.iter().map(|request| request.as_ref().map(one).transpose()).collect()
             }
+        };
+        let examined = match bytes > INLINE_BYTES {
+            true => self.blocking(examine_each).await,
+            false => match self.reading(&examine_each) {
+                Ok(examined) => Ok(examined),
+                Err((view, error)) => {
+                    self.heal(view, &error).await;
+                    self.reading(&examine_each).map_err(|(_, error)| error.into())
+                }
+            },
+        };
+        if let Err(Error::Internal(_)) = &examined {
+            return examined;
         }
+        Ok(examined.unwrap_or_else(|error| {
+            // What is said of neighbours keeps nobody from writing: a view that cannot be read now must not either.
+            tracing::warn!(%error, "the view cannot be read: documents are judged by themselves");
+            let alone = |request: &Validate| examine(request, Neighbours::default());
+            requests.iter().map(|request| request.as_ref().map(alone)).collect()
+        }))
     }
 
     /// Examines a file for a namespace. Blocks for as long as reading and judging take.
     pub fn examine(&self, namespace: &Namespace, request: &Validate) -> Result<Examined, Error> {
         let at = self.head();
-        self.reading(|store| examine_among(store, at, namespace, request)).map_err(|(_, error)| error)?
+        self.reading(|store| examine_among(store, at, namespace, request)).unwrap_or_else(|(_, error)| {
+            tracing::warn!(%error, "the view cannot be read: a file is judged by itself");
+            examine(request, Neighbours::default())
+        })
     }
 }

@@ -47,7 +47,7 @@ fn what_is_wrong_is_told_while_it_is_written() {
     editor.tell("exit", Value::Null);
     let (code, unheard, log) = editor.end();
     assert_eq!((code, unheard), (Some(0), vec![]));
-    assert!(log.contains("surveyed"), "RUST_LOG=trace is written to stderr:\n{log}");
+    assert!(log.contains("survey"), "RUST_LOG=trace is written to stderr:\n{log}");
 }
 
 #[test]
