@@ -15,6 +15,7 @@ mod outline;
 mod recover;
 mod slug;
 mod source;
+mod tokens;
 mod yaml;
 
 pub use emit::to_yaml;
@@ -128,10 +129,6 @@ pub fn parse(input: &Input<'_>) -> (Document, Vec<Diagnostic>) {
         missing_front_matter(text, dialect, input.path, &mut found);
     }
     source::line_endings(text, reading == Reading::Recovered, &mut found);
-    if found.iter().any(|found| found.code == Code::SYN001) {
-        // A quoted copy of the value would put `?` for the bytes that are no text.
-        found.iter_mut().filter(|found| found.code == Code::SYN008).for_each(|found| found.fixes.clear());
-    }
     if profile == Profile::Strict {
         found
             .iter_mut()
@@ -192,17 +189,25 @@ fn derived(
         outline: structure.sections.clone(),
         interaction: structure.interaction(),
         body_offset: outline::to_u32(body),
-        token_estimate: derive::tokens(text),
+        token_estimate: tokens::tokens(text),
     }
 }
 
 /// The name that a document gives itself or gets from its path, without a look at its body.
 #[must_use]
 pub fn name_of(content: &[u8], path: Option<&str>) -> Option<Name> {
+    skim(content, path).0
+}
+
+/// The same, and where the body begins: what a look at many documents wants of each.
+#[must_use]
+pub fn skim(content: &[u8], path: Option<&str>) -> (Option<Name>, usize) {
     let text = text(content);
     let fences = fence::find(&text);
-    let entries = fences.map_or_else(Vec::new, |fences| front::read(&text, &fences, &mut Vec::new()).0);
-    written_name(&entries, path).0.as_deref().and_then(slug)
+    let entries =
+        fences.as_ref().map_or_else(Vec::new, |fences| front::read(&text, fences, &mut Vec::new()).0);
+    let name = written_name(&entries, path).0.as_deref().and_then(slug);
+    (name, fences.map_or(0, |fences| fences.body))
 }
 
 /// The content as text of the very same length: a byte that is no UTF-8 is read as one `?`. What is beyond the size

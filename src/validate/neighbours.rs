@@ -40,8 +40,18 @@ impl Others {
 
     /// Tells of a persona's body. The first of a text wins.
     pub fn add_body(&mut self, name: &Name, place: &str, body: &[u8]) {
-        let digest = Digest::of(body.trim_ascii());
+        self.add_digest(name, place, Self::digest(body));
+    }
+
+    /// The same, of a body that is no longer at hand.
+    pub fn add_digest(&mut self, name: &Name, place: &str, digest: Digest) {
         self.bodies.entry(digest).or_insert_with(|| (name.clone(), place.to_owned()));
+    }
+
+    /// What a body is known again by: blanks around it do not count.
+    #[must_use]
+    pub fn digest(body: &[u8]) -> Digest {
+        Digest::of(body.trim_ascii())
     }
 
     /// Whether there is a persona of this name.
@@ -78,7 +88,7 @@ impl Others {
 
     /// The persona of another name that has this body.
     pub(super) fn same_body(&self, name: &Name, body: &[u8]) -> Option<(&Name, &str)> {
-        let (other, place) = self.bodies.get(&Digest::of(body.trim_ascii()))?;
+        let (other, place) = self.bodies.get(&Self::digest(body))?;
         (other != name).then_some((other, place.as_str()))
     }
 }

@@ -32,6 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "auth",
             "registry",
             "journal",
+            "validate",
             "document",
             "diagnostic",
             "domain",
