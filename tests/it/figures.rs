@@ -264,37 +264,6 @@ fn refusals() -> String {
     table
 }
 
-fn judges() -> String {
-    let (file, result) = newest("judges");
-    let peer = result["peer"].as_str().unwrap();
-    let mut table = format!(
-        "From `benches/results/{file}`, on {}; least / median / most of {} rounds, files of {} bytes.\n\n\
-         | files | `persona validate`, s | {peer}, s | ratio | `persona validate`, MiB | {peer}, MiB |\n\
-         | --- | --- | --- | --- | --- | --- |\n",
-        result["machine"].as_str().unwrap(),
-        result["rounds"],
-        number(&result["bytes"])
-    );
-    for row in result["rows"].as_array().unwrap() {
-        table.push_str(&format!(
-            "| {} | {} | {} | {} | {} | {} |\n",
-            number(&row["files"]),
-            spread(&row["persona_seconds"], 3),
-            spread(&row["agnix_seconds"], 3),
-            spread(&row["ratio"], 2),
-            spread(&row["persona_mib"], 0),
-            spread(&row["agnix_mib"], 0)
-        ));
-    }
-    let alone = &result["one_thread"];
-    table.push_str(&format!(
-        "\nOne thread judges {:.0} of these documents a second, {:.1} MB.\n",
-        alone["documents_per_second"].as_f64().unwrap(),
-        alone["mb_per_second"].as_f64().unwrap()
-    ));
-    table
-}
-
 #[test]
 fn tables_are_made_from_results() {
     let path = root().join("docs/performance.md");
@@ -309,7 +278,6 @@ fn tables_are_made_from_results() {
         ("abuse", abuse()),
         ("refusals", refusals()),
         ("clients", clients()),
-        ("judges", judges()),
     ] {
         let (begin, end) = (format!("<!-- {bench}: made from benches/results -->\n"), "<!-- end -->");
         let (before, rest) = made.split_once(&begin).expect("the place of the table");
