@@ -52,7 +52,7 @@ impl Committer {
     }
 
     /// Makes a view anew in which damage was found, at most once a minute: damage that comes back at once is not
-    /// mended by more of it. Where that fails, the view goes on serving what of it is sound.
+    /// mended by more of it. Where that fails, or there is no room for it, the view goes on serving what of it is sound.
     pub(super) fn heal(&mut self) {
         let recently = self.healed_at.is_some_and(|at| at.elapsed() < self.shared.options.heal_pause);
         if recently {
@@ -62,6 +62,11 @@ impl Committer {
             Ok(()) => {
                 let unshown = std::mem::take(&mut self.unshown);
                 self.publish(unshown);
+            }
+            // Once there is room again, nobody should wait for another minute.
+            Err(error @ OpenError::NoRoom { .. }) => {
+                tracing::warn!(%error, "the view is not made anew yet");
+                return;
             }
             Err(error) => tracing::error!(%error, "the view could not be made anew"),
         }
