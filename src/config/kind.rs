@@ -209,23 +209,23 @@ pub(super) fn seconds_above_0(text: &str) -> Result<Duration, String> {
 
 /// A rule whose findings may be waived, the digest of the document, and why.
 pub(super) fn waiver(text: &str) -> Result<BoundWaiver, String> {
-    let mut parts = text.trim().splitn(3, char::is_whitespace);
-    let (rule, digest, reason) = (parts.next(), parts.next(), parts.next().map(str::trim));
-    let rule =
-        rule.filter(|rule| Code::ALL.iter().any(|code| code.as_str() == *rule && code.rule().waivable));
-    let Some(rule) = rule else {
-        return Err(format!("{text:?} begins with no rule whose findings may be waived"));
+    // Words may be apart by more than one blank; the reason is all that is left.
+    let word = |text: &str| {
+        let (word, rest) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
+        (word.to_owned(), rest.trim().to_owned())
     };
-    let digest = digest.and_then(Digest::parse).ok_or_else(|| {
+    let (rule, rest) = word(text);
+    let (digest, reason) = word(&rest);
+    if !Code::ALL.iter().any(|code| code.as_str() == rule && code.rule().waivable) {
+        return Err(format!("{text:?} begins with no rule whose findings may be waived"));
+    }
+    let digest = Digest::parse(&digest).ok_or_else(|| {
         format!("{text:?} lacks the document's digest behind the rule: sha256: and 64 digits, as sha256sum has them")
     })?;
-    match reason.filter(|reason| !reason.is_empty() && reason.len() <= limits::WAIVER_BYTES) {
-        Some(reason) => {
-            let waiver = Waiver { rule: rule.to_owned(), reason: reason.to_owned() };
-            Ok(BoundWaiver { digest, waiver })
-        }
-        None => Err(format!("{text:?} says no reason, in at most {} bytes", limits::WAIVER_BYTES)),
+    if reason.is_empty() || reason.len() > limits::WAIVER_BYTES {
+        return Err(format!("{text:?} says no reason, in at most {} bytes", limits::WAIVER_BYTES));
     }
+    Ok(BoundWaiver { digest, waiver: Waiver { rule, reason } })
 }
 
 /// An origin as browsers write it.
@@ -315,7 +315,7 @@ mod tests {
         );
         assert_eq!(
             told("CNT288=off"),
-            "\"CNT288\" names no rule; did you mean `CNT208` or `CNT202` or `CNT206`?"
+            "\"CNT288\" names no rule; did you mean `CNT208` or `CNT201` or `CNT202`?"
         );
     }
 }
