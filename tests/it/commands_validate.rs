@@ -61,7 +61,10 @@ async fn rules_are_chosen_by_code_by_family_and_by_name() {
 async fn unknown_rules_and_severities_are_wrong_usage() {
     let folder = folder(&[("poor.md", POOR.as_bytes())]);
     for (arguments, told) in [
-        (["--select", "SYN088"], "error: --select: \"SYN088\" names no rule; did you mean `SYN008`?\n"),
+        (
+            ["--select", "SYN088"],
+            "error: --select: \"SYN088\" names no rule; did you mean `SYN008` or `SYN001` or `SYN002`?\n",
+        ),
         (["--ignore", "SEK"], "error: --ignore: \"SEK\" names no rule; did you mean `SEC`?\n"),
         (
             ["--severity", "CNT208=warn"],
@@ -106,7 +109,7 @@ async fn what_is_wrong_with_the_file_is_told_with_its_place() {
     let ended = validate(folder.path(), &[], 2).await;
     assert_eq!(
         ended.err,
-        "error: persona.toml:2:18: select: \"SYN088\" names no rule; did you mean `SYN008`?\n\
+        "error: persona.toml:2:18: select: \"SYN088\" names no rule; did you mean `SYN008` or `SYN001` or `SYN002`?\n\
          error: persona.toml:3:1: there is no setting profile in [validate]\n  help: `persona config example` lists all \
          settings\n\
          error: persona.toml:6:7: severity: this is a whole number; write a table, such as {CNT208 = \"info\", SEC = \
@@ -216,7 +219,15 @@ async fn many_files_are_told_in_the_order_of_their_paths() {
     let names: Vec<_> = (0..150).map(|number| format!("{}/p{number:03}.md", number % 7)).collect();
     let files: Vec<_> = names
         .iter()
-        .map(|name| (name.as_str(), POOR.replace("Poor One", name).repeat(1 + name.len() % 3).into_bytes()))
+        .map(|name| {
+            (
+                name.as_str(),
+                POOR.replace("Poor One", name)
+                    .replace("You help.", name)
+                    .repeat(1 + name.len() % 3)
+                    .into_bytes(),
+            )
+        })
         .collect();
     let files: Vec<_> = files.iter().map(|(name, content)| (*name, content.as_slice())).collect();
     let folder = folder(&files);
