@@ -41,7 +41,6 @@ mod token;
 mod validate;
 mod walk;
 mod watch;
-mod write;
 
 use std::path::PathBuf;
 
@@ -149,7 +148,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
     let load = |given: &[Given], serving: bool| flags::load(file, given.concat(), serving);
     match command {
         Command::Serve(args) => serve::run(load(&[args.flags.given()], true)?, out).await,
-        Command::Validate(args) => validate::run(&args, &load(&[args.flags.given()], false)?, out).await,
+        Command::Validate(args) => validate::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
         Command::Lsp(args) => lsp::run(args, out),
         Command::Get(args) => {
@@ -305,8 +304,6 @@ mod tests {
             &["persona", "apply"],
             &["persona", "apply", "team", "--prune"],
             &["persona", "validate", "--fail-on", "sometimes"],
-            &["persona", "validate", "--unsafe-fixes"],
-            &["persona", "validate", "--diff", "--format", "json"],
             &["persona", "dev-certs", "--name", "not a host"],
             &["persona", "dev-certs", "--client", "../x"],
             &["persona", "dev-certs", "--days", "0"],
@@ -322,17 +319,6 @@ mod tests {
             &["persona", "watch", "a", "b", "--namespace", "-", "--every-version", "-o", "json"],
             &["persona", "put", "-", "-m", "why"],
             &["persona", "validate", "-", "--stdin-filename", "agents/x.md"],
-            &[
-                "persona",
-                "validate",
-                "--fix",
-                "--diff",
-                "--unsafe-fixes",
-                "--select",
-                "SYN,SEC405",
-                "--ignore",
-                "SYN004",
-            ],
         ] {
             assert!(Cli::try_parse_from(good).is_ok(), "{good:?}");
         }

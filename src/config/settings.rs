@@ -2,7 +2,6 @@
 
 mod tls;
 mod callers;
-mod judging;
 
 use std::time::Duration;
 
@@ -348,7 +347,4 @@ pub static SETTINGS: &[Setting] = &[
     tls::SERVER_NAME,
     callers::TOKEN_FILE,
     callers::INSECURE_TOKEN,
-    judging::SELECT,
-    judging::IGNORE,
-    judging::SEVERITY,
 ];

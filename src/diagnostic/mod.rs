@@ -1,17 +1,13 @@
 //! Findings about a document, as data: what, where, how to mend it. Judging lives in `document` and `validate`.
 
 mod code;
-mod fix;
 mod near;
 mod position;
 pub mod render;
-mod rules;
 
 pub use code::{Code, FixKind, Rule, Severity};
-pub use fix::{Together, Trust};
 pub use near::{did_you_mean, nearest, slips};
 pub use position::{LineIndex, Places, Position};
-pub use rules::{UnknownRule, rules};
 
 /// Half-open byte offsets into the submitted bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,18 +38,6 @@ pub enum Applicability {
     DisplayOnly,
 }
 
-impl Applicability {
-    /// The word for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Safe => "safe",
-            Self::Unsafe => "unsafe",
-            Self::DisplayOnly => "display-only",
-        }
-    }
-}
-
 /// One replacement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
@@ -79,10 +63,8 @@ pub struct Fix {
 pub struct Diagnostic {
     /// Which rule.
     pub code: Code,
-    /// How bad, here (a rule may differ by dialect and profile, and a configuration may say otherwise).
+    /// How bad, here (a rule may differ by dialect and profile).
     pub severity: Severity,
-    /// How bad the rule says it is, where a configuration says otherwise.
-    pub own_severity: Option<Severity>,
     /// One sentence, the offending text quoted and escaped.
     pub message: String,
     /// Where, in the submitted bytes.
@@ -106,7 +88,6 @@ impl Diagnostic {
         Self {
             code,
             severity,
-            own_severity: None,
             message: message.into(),
             span,
             labels: Vec::new(),
@@ -117,9 +98,9 @@ impl Diagnostic {
         }
     }
 
-    /// Whether a document with this finding may not be stored. What a configuration says has no part in that.
+    /// Whether a document with this finding may not be stored.
     #[must_use]
     pub fn blocks_storing(&self) -> bool {
-        self.own_severity.unwrap_or(self.severity) == Severity::Error && self.waived.is_none()
+        self.severity == Severity::Error && self.waived.is_none()
     }
 }

@@ -34,7 +34,6 @@ const LAYERS: &[(&str, &[&str])] = &[
             "auth",
             "registry",
             "journal",
-            "validate",
             "document",
             "diagnostic",
             "domain",
