@@ -1,7 +1,13 @@
 // The calls: thin and typed, over the generated messages.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { CallOptions as ConnectCallOptions, Client } from "@connectrpc/connect";
-import { type Dialect, type Persona, PersonaView, type Profile, type Waiver } from "../gen/persona/registry/v1/persona_pb.js";
+import {
+  type Dialect,
+  type Persona,
+  PersonaView,
+  type Profile,
+  type Waiver,
+} from "../gen/persona/registry/v1/persona_pb.js";
 import {
   type BatchWritePersonasRequest_OperationSchema,
   type BatchWritePersonasResponse,

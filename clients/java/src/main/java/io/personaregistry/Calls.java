@@ -125,8 +125,7 @@ abstract sealed class Calls permits Personas {
   public ValidatePersonaResponse validate(
       byte[] document, Consumer<ValidatePersonaRequest.Builder> further) {
     var content = ByteString.copyFrom(document);
-    var request =
-        ValidatePersonaRequest.newBuilder().setNamespace(namespace()).setContent(content);
+    var request = ValidatePersonaRequest.newBuilder().setNamespace(namespace()).setContent(content);
     further.accept(request);
     return read(PersonaServiceGrpc.getValidatePersonaMethod(), request.build());
   }
