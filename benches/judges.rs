@@ -36,7 +36,7 @@ const ALONE: Duration = Duration::from_secs(3);
 fn agent(number: usize) -> String {
     let mut text = format!(
         "---\nname: agent-{number}\ndescription: Use this agent for task {number}, and for nothing else.\ntools: Read, Grep, Bash\nmodel: sonnet\n{}---\n\n# Agent {number}\n",
-        if number % 10 == 0 { "tools: Read\n" } else { "" }
+        if number.is_multiple_of(10) { "tools: Read\n" } else { "" }
     );
     for section in 0..8 {
         text.push_str(&format!("\n## Part {section}\n\nYou look at part {section} of task {number}, and you say what you see.\n\n"));

@@ -8,7 +8,7 @@ mod schema;
 mod security;
 mod subject;
 
-pub use neighbours::{Beside, Neighbours, Other, Others};
+pub use neighbours::{Beside, Neighbours, Other, Others, Stored};
 
 use std::collections::HashMap;
 

@@ -5,6 +5,9 @@ use std::collections::HashMap;
 
 use crate::domain::{BodyMark, Derived, Name};
 
+/// Answers what is stored under a name.
+pub type Stored<'a> = dyn Fn(&Name) -> Option<Derived> + 'a;
+
 /// What a judge may look up.
 #[derive(Clone, Copy, Default)]
 pub struct Neighbours<'a> {
@@ -15,7 +18,7 @@ pub struct Neighbours<'a> {
     /// Whether there is a file at this path, which is written as the document's own is; none: files are unknown.
     pub files: Option<&'a dyn Fn(&str) -> bool>,
     /// What is stored under a name now; none: there is no store.
-    pub stored: Option<&'a dyn Fn(&Name) -> Option<Derived>>,
+    pub stored: Option<&'a Stored<'a>>,
 }
 
 /// Personas beside one that is judged, wherever they are.
