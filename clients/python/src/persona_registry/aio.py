@@ -304,6 +304,8 @@ class Personas(Base):
         except asyncio.TimeoutError:
             return Unavailable(f"the registry said nothing for {self._core.silence:g} seconds", "UNAVAILABLE")
         except grpc.RpcError as error:
+            # The traceback holds the call, which would hold the channel, which would go on connecting after its end.
+            error.__traceback__ = None
             return from_rpc(error)
         finally:
             await channel.close()
