@@ -41,6 +41,7 @@ mod token;
 mod validate;
 mod walk;
 mod watch;
+mod write;
 
 use std::path::PathBuf;
 
@@ -148,7 +149,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
     let load = |given: &[Given], serving: bool| flags::load(file, given.concat(), serving);
     match command {
         Command::Serve(args) => serve::run(load(&[args.flags.given()], true)?, out).await,
-        Command::Validate(args) => validate::run(&args, out),
+        Command::Validate(args) => validate::run(&args, &load(&[args.flags.given()], false)?, out).await,
         Command::Explain(args) => explain::run(&args, out),
         Command::Lsp(args) => lsp::run(args, out),
         Command::Get(args) => {
@@ -304,6 +305,8 @@ mod tests {
             &["persona", "apply"],
             &["persona", "apply", "team", "--prune"],
             &["persona", "validate", "--fail-on", "sometimes"],
+            &["persona", "validate", "--unsafe-fixes"],
+            &["persona", "validate", "--diff", "--format", "json"],
             &["persona", "dev-certs", "--name", "not a host"],
             &["persona", "dev-certs", "--client", "../x"],
             &["persona", "dev-certs", "--days", "0"],
@@ -319,6 +322,17 @@ mod tests {
             &["persona", "watch", "a", "b", "--namespace", "-", "--every-version", "-o", "json"],
             &["persona", "put", "-", "-m", "why"],
             &["persona", "validate", "-", "--stdin-filename", "agents/x.md"],
+            &[
+                "persona",
+                "validate",
+                "--fix",
+                "--diff",
+                "--unsafe-fixes",
+                "--select",
+                "SYN,SEC405",
+                "--ignore",
+                "SYN004",
+            ],
         ] {
             assert!(Cli::try_parse_from(good).is_ok(), "{good:?}");
         }

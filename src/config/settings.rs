@@ -2,6 +2,7 @@
 
 mod tls;
 mod callers;
+mod judging;
 
 use std::time::Duration;
 
@@ -347,4 +348,7 @@ pub static SETTINGS: &[Setting] = &[
     tls::SERVER_NAME,
     callers::TOKEN_FILE,
     callers::INSECURE_TOKEN,
+    judging::SELECT,
+    judging::IGNORE,
+    judging::SEVERITY,
 ];
