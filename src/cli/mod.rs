@@ -151,7 +151,10 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
         Command::Serve(args) => serve::run(load(&[args.flags.given()], true)?, out).await,
         Command::Validate(args) => validate::run(&args, &load(&[args.flags.given()], false)?, out).await,
         Command::Explain(args) => explain::run(&args, out),
-        Command::Lsp(args) => lsp::run(args, out),
+        Command::Lsp(args) => {
+            let config = load(&[args.flags.given()], false)?;
+            lsp::run(args, &config, out)
+        }
         Command::Get(args) => {
             let config = load(&[args.remote.given(), args.place.given()], false)?;
             get::run(&args, &config, out).await
