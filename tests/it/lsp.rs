@@ -149,7 +149,7 @@ fn rules_and_severities_are_those_of_the_settings() {
     let found = editor.findings(path, 1);
     let told: Vec<_> =
         found.iter().map(|one| (one["code"].as_str().unwrap(), one["severity"].as_u64())).collect();
-    assert_eq!(told, [("SYN008", Some(1)), ("SEC403", Some(3))]);
+    assert_eq!(told, [("SYN008", Some(2)), ("SEC403", Some(3))]);
     let all = editor.actions(path, &range((0, 0), (0, 0)), &["source.fixAll"]);
     let mended = edited(text, &edits(&all[0], &editor.uri(path), 1));
     let expected =
