@@ -106,6 +106,20 @@ impl Group for Calling {
     }
 }
 
+/// What `persona validate` takes.
+#[derive(Debug, Clone)]
+pub(super) struct Judging;
+
+impl Group for Judging {
+    fn settings() -> impl Iterator<Item = &'static Setting> {
+        Setting::of(Section::Validate)
+    }
+
+    fn dress(arg: Arg) -> Arg {
+        arg.help_heading("Rules")
+    }
+}
+
 /// Every setting, out of sight: for looking at what they come to.
 #[derive(Debug, Clone)]
 pub(super) struct Every;
@@ -170,6 +184,7 @@ fn arg(setting: &'static Setting) -> Arg {
         Kind::Choice(words) => arg.value_parser(PossibleValuesParser::new(words)),
         Kind::Sources => arg.action(ArgAction::Append).value_hint(ValueHint::DirPath),
         Kind::Origins => arg.action(ArgAction::Append).value_hint(ValueHint::Url),
+        Kind::Rules | Kind::Severities => arg.action(ArgAction::Append).value_delimiter(','),
         Kind::Folder => arg.value_hint(ValueHint::DirPath),
         Kind::File => arg.value_hint(ValueHint::FilePath),
         Kind::Host => arg.value_hint(ValueHint::Hostname),

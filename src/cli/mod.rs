@@ -41,6 +41,7 @@ mod token;
 mod validate;
 mod walk;
 mod watch;
+mod write;
 
 use std::path::PathBuf;
 
@@ -148,9 +149,12 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
     let load = |given: &[Given], serving: bool| flags::load(file, given.concat(), serving);
     match command {
         Command::Serve(args) => serve::run(load(&[args.flags.given()], true)?, out).await,
-        Command::Validate(args) => validate::run(&args, out),
+        Command::Validate(args) => validate::run(&args, &load(&[args.flags.given()], false)?, out).await,
         Command::Explain(args) => explain::run(&args, out),
-        Command::Lsp(args) => lsp::run(args, out),
+        Command::Lsp(args) => {
+            let config = load(&[args.flags.given()], false)?;
+            lsp::run(args, &config, out)
+        }
         Command::Get(args) => {
             let config = load(&[args.remote.given(), args.place.given()], false)?;
             get::run(&args, &config, out).await
@@ -304,6 +308,8 @@ mod tests {
             &["persona", "apply"],
             &["persona", "apply", "team", "--prune"],
             &["persona", "validate", "--fail-on", "sometimes"],
+            &["persona", "validate", "--unsafe-fixes"],
+            &["persona", "validate", "--diff", "--format", "json"],
             &["persona", "dev-certs", "--name", "not a host"],
             &["persona", "dev-certs", "--client", "../x"],
             &["persona", "dev-certs", "--days", "0"],
@@ -319,6 +325,17 @@ mod tests {
             &["persona", "watch", "a", "b", "--namespace", "-", "--every-version", "-o", "json"],
             &["persona", "put", "-", "-m", "why"],
             &["persona", "validate", "-", "--stdin-filename", "agents/x.md"],
+            &[
+                "persona",
+                "validate",
+                "--fix",
+                "--diff",
+                "--unsafe-fixes",
+                "--select",
+                "SYN,SEC405",
+                "--ignore",
+                "SYN004",
+            ],
         ] {
             assert!(Cli::try_parse_from(good).is_ok(), "{good:?}");
         }

@@ -70,16 +70,6 @@ pub(super) fn read(source: &Source) -> Result<Vec<u8>, Failure> {
     Ok(content)
 }
 
-/// Reads the beginning of a file, front matter and all.
-///
-/// # Errors
-/// When it cannot be read.
-pub(super) fn head(path: &Path) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    File::open(path)?.take(limits::FRONT_MATTER_BYTES as u64).read_to_end(&mut content)?;
-    Ok(content)
-}
-
 fn unreadable(path: &Path, source: io::Error) -> Failure {
     let help = match source.kind() {
         io::ErrorKind::NotFound => {

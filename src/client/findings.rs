@@ -10,6 +10,7 @@ pub fn finding_from_wire(wire: &pb::Diagnostic) -> Option<Diagnostic> {
     Some(Diagnostic {
         code: wire.code.parse().ok()?,
         severity: severity(wire),
+        own_severity: None,
         message: wire.message.clone(),
         span: span(wire.span.as_ref()),
         labels: wire

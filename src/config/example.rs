@@ -36,7 +36,11 @@ fn in_toml(kind: Kind, value: &str) -> String {
     // Values of this table need no escapes.
     match kind {
         Kind::Switch | Kind::Number(_) | Kind::Seconds => value.to_owned(),
-        Kind::Sources | Kind::Origins | Kind::Waivers => format!("[\"{value}\"]"),
+        Kind::Sources | Kind::Origins | Kind::Rules | Kind::Waivers => format!("[\"{value}\"]"),
+        Kind::Severities => {
+            let (rule, severity) = value.split_once('=').unwrap_or_default();
+            format!("{{{rule} = \"{severity}\"}}")
+        }
         Kind::Address
         | Kind::Folder
         | Kind::File

@@ -158,6 +158,9 @@ impl Source<'_> {
         kind: Kind,
         value: &Spanned<DeValue<'_>>,
     ) -> Result<Vec<Item>, Vec<(Origin, &'static str)>> {
+        if let (Kind::Severities, DeValue::Table(table)) = (kind, value.get_ref()) {
+            return self.pairs(table);
+        }
         let DeValue::Array(array) = value.get_ref() else {
             let read = if kind.is_list() { None } else { text(kind, value.get_ref()) };
             let origin = self.at(value.span().start);
@@ -166,7 +169,7 @@ impl Source<'_> {
                 None => Err(vec![(origin, called(value.get_ref()))]),
             };
         };
-        if !kind.is_list() {
+        if !kind.is_list() || matches!(kind, Kind::Severities) {
             return Err(vec![(self.at(value.span().start), called(value.get_ref()))]);
         }
         let (mut items, mut wrong) = (Vec::new(), Vec::new());
@@ -175,6 +178,21 @@ impl Source<'_> {
             match text(kind, element.get_ref()) {
                 Some(text) => items.push(Item { text, origin }),
                 None => wrong.push((origin, called(element.get_ref()))),
+            }
+        }
+        if wrong.is_empty() { Ok(items) } else { Err(wrong) }
+    }
+
+    /// A table of texts, each as `KEY=TEXT`, or what is no text.
+    fn pairs(&self, table: &DeTable<'_>) -> Result<Vec<Item>, Vec<(Origin, &'static str)>> {
+        let (mut items, mut wrong) = (Vec::new(), Vec::new());
+        for (key, value) in table {
+            match value.get_ref() {
+                DeValue::String(text) => {
+                    let text = format!("{}={text}", key.get_ref());
+                    items.push(Item { text, origin: self.at(key.span().start) });
+                }
+                other => wrong.push((self.at(value.span().start), called(other))),
             }
         }
         if wrong.is_empty() { Ok(items) } else { Err(wrong) }
@@ -224,7 +242,7 @@ fn stray(place: &Origin, name: &str, value: &DeValue<'_>) -> Problem {
         );
     }
     let near = did_you_mean(name, Section::ALL.map(Section::name));
-    let help = near.or_else(|| Some("the tables are [serve], [client] and [auth]".to_owned()));
+    let help = near.or_else(|| Some("the tables are [serve], [client], [validate] and [auth]".to_owned()));
     Problem::new(place, format!("there is no table [{name}]")).with_help(help)
 }
 

@@ -4,11 +4,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::diagnostic::{Code, did_you_mean};
+use crate::diagnostic::{self, Code, did_you_mean};
 use crate::document::named;
 use crate::domain::{BoundWaiver, Digest, Namespace, Waiver, limits};
 use crate::edge::cors::Origin;
 use crate::seed::Source;
+use crate::validate::Level;
 
 /// What a setting may hold.
 #[derive(Debug, Clone, Copy)]
@@ -39,13 +40,17 @@ pub enum Kind {
     Host,
     /// Findings that documents may carry, each as `RULE DIGEST REASON`.
     Waivers,
+    /// Rules of the judge.
+    Rules,
+    /// Rules of the judge, each with how bad its findings are: `RULE=SEVERITY`, in the file a table.
+    Severities,
 }
 
 impl Kind {
     /// Whether it holds several values.
     #[must_use]
     pub fn is_list(self) -> bool {
-        matches!(self, Self::Sources | Self::Origins | Self::Waivers)
+        matches!(self, Self::Sources | Self::Origins | Self::Rules | Self::Waivers | Self::Severities)
     }
 
     /// What help calls a value of it.
@@ -65,6 +70,8 @@ impl Kind {
             Self::Origins => "ORIGIN",
             Self::Host => "NAME",
             Self::Waivers => "RULE DIGEST REASON",
+            Self::Rules => "RULE,…",
+            Self::Severities => "RULE=SEVERITY,…",
         }
     }
 
@@ -72,7 +79,10 @@ impl Kind {
     #[must_use]
     pub fn in_toml(self) -> &'static str {
         match self {
-            Self::Sources | Self::Origins | Self::Waivers => "an array of texts, such as [\"a\", \"b\"]",
+            Self::Sources | Self::Origins | Self::Rules | Self::Waivers => {
+                "an array of texts, such as [\"a\", \"b\"]"
+            }
+            Self::Severities => "a table, such as {CNT208 = \"info\", SEC = \"error\"}",
             Self::Switch => "true or false, without quotes",
             Self::Number(_) => "a whole number, without quotes",
             Self::Seconds => "a number of seconds, without quotes",
@@ -92,7 +102,9 @@ impl Kind {
             Self::Sources => {
                 std::env::split_paths(text).map(|path| path.to_string_lossy().into_owned()).collect()
             }
-            Self::Origins => text.split(',').map(|part| part.trim().to_owned()).collect(),
+            Self::Origins | Self::Rules | Self::Severities => {
+                text.split(',').map(|part| part.trim().to_owned()).collect()
+            }
             Self::Waivers => text.lines().map(|part| part.trim().to_owned()).collect(),
             _ => return vec![text.to_owned()],
         };
@@ -221,6 +233,17 @@ pub(super) fn origin(text: &str) -> Result<String, String> {
     text.parse::<Origin>().map(|origin| origin.to_string()).map_err(|error| error.to_string())
 }
 
+pub(super) fn rules(text: &str) -> Result<Vec<Code>, String> {
+    diagnostic::rules(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn severity(text: &str) -> Result<(Vec<Code>, Level), String> {
+    let Some((word, level)) = text.split_once('=') else {
+        return Err(format!("{text:?} lacks the severity; write RULE=SEVERITY, such as CNT208=info"));
+    };
+    Ok((rules(word.trim())?, choice(level.trim(), &Level::ALL)?))
+}
+
 impl fmt::Display for LogFormat {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
@@ -276,6 +299,23 @@ mod tests {
     fn variables_hold_lists_too() {
         assert_eq!(Kind::Sources.part("a:ops=b:"), ["a", "ops=b"]);
         assert_eq!(Kind::Origins.part("https://a:1, http://b"), ["https://a:1", "http://b"]);
+        assert_eq!(Kind::Rules.part("SYN, SEC405,"), ["SYN", "SEC405"]);
         assert_eq!(Kind::Folder.part("a:b"), ["a:b"]);
+    }
+
+    #[test]
+    fn rules_have_severities() {
+        let off = severity("CNT208=off").unwrap();
+        assert_eq!(off, (vec![Code::CNT208], Level::Off));
+        let told = |text: &str| severity(text).unwrap_err();
+        assert!(told("CNT208").contains("RULE=SEVERITY"));
+        assert_eq!(
+            told("CNT208=warn"),
+            "\"warn\" is none of: error, warning, info, off; did you mean `warning`?"
+        );
+        assert_eq!(
+            told("CNT288=off"),
+            "\"CNT288\" names no rule; did you mean `CNT208` or `CNT201` or `CNT202`?"
+        );
     }
 }

@@ -31,6 +31,7 @@ use crate::client::{self, DEFAULT_PORT, Server, Token};
 use crate::domain::{Digest, Namespace};
 use crate::seed::Source;
 use crate::server;
+use crate::validate;
 
 /// The file that is read when none is named and the current folder has it.
 pub const FILE: &str = "persona.toml";
@@ -74,6 +75,8 @@ pub struct Config {
     pub namespace: Namespace,
     /// How a client behaves.
     pub client: client::Options,
+    /// What findings are told, and how bad they are to whoever asks. A registry's own judgement does not go by it.
+    pub judging: validate::Options,
     /// Every setting, in the order of [`SETTINGS`].
     pub entries: Vec<Entry>,
     /// What the file says of callers.
@@ -158,6 +161,7 @@ impl Config {
             server: Server::default(),
             namespace: Namespace::default(),
             client: client::Options::default(),
+            judging: validate::Options::default(),
             entries: Vec::new(),
             policy: None,
             auth: None,

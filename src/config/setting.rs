@@ -12,11 +12,13 @@ pub enum Section {
     Serve,
     /// How the other commands find a registry.
     Client,
+    /// What `persona validate` and editors tell.
+    Validate,
 }
 
 impl Section {
-    /// Both, in the order of the file.
-    pub const ALL: [Self; 2] = [Self::Serve, Self::Client];
+    /// All, in the order of the file.
+    pub const ALL: [Self; 3] = [Self::Serve, Self::Client, Self::Validate];
 
     /// Its name in the file.
     #[must_use]
@@ -24,6 +26,7 @@ impl Section {
         match self {
             Self::Serve => "serve",
             Self::Client => "client",
+            Self::Validate => "validate",
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The one table of settings: how each is called in every layer, what it holds, and where its value goes.
 
-mod tls;
 mod callers;
+mod client;
+mod judging;
+mod tls;
 
 use std::time::Duration;
 
@@ -308,43 +310,16 @@ pub static SETTINGS: &[Setting] = &[
     callers::CALLS_PER_CALLER,
     callers::STREAMS_PER_CALLER,
     callers::CALLS,
-    Setting {
-        section: Section::Client,
-        key: "server",
-        flag: "server",
-        variable: "PERSONA_SERVER",
-        kind: Kind::Server,
-        default: Fallback::Text("http://127.0.0.1:50051"),
-        help: "Where the registry is, https:// for TLS; scheme and port may be left out",
-        example: "",
-        set: |config, given| given.one(kind::server).map(|it| config.server = it),
-    },
-    Setting {
-        section: Section::Client,
-        key: "namespace",
-        flag: "namespace",
-        variable: "PERSONA_NAMESPACE",
-        kind: Kind::Namespace,
-        default: Fallback::Text("default"),
-        help: "The namespace that commands work in",
-        example: "",
-        set: |config, given| given.one(kind::namespace).map(|it| config.namespace = it),
-    },
-    Setting {
-        section: Section::Client,
-        key: "connect-timeout",
-        flag: "connect-timeout",
-        variable: "PERSONA_CONNECT_TIMEOUT",
-        kind: Kind::Seconds,
-        default: Fallback::Text("3"),
-        help: "Seconds that connecting may take",
-        example: "",
-        set: |config, given| given.one(kind::seconds_above_0).map(|it| config.client.connect_timeout = it),
-    },
+    client::SERVER,
+    client::NAMESPACE,
+    client::CONNECT_TIMEOUT,
     tls::CA_CERT,
     tls::CLIENT_CERT,
     tls::CLIENT_KEY,
     tls::SERVER_NAME,
     callers::TOKEN_FILE,
     callers::INSECURE_TOKEN,
+    judging::SELECT,
+    judging::IGNORE,
+    judging::SEVERITY,
 ];

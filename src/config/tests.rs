@@ -132,7 +132,7 @@ fn what_is_wrong_in_a_file_is_told_with_its_place() {
         ("[srve]\n", "persona.toml:1:2: there is no table [srve] (did you mean `serve`?)"),
         (
             "[other]\n",
-            "persona.toml:1:2: there is no table [other] (the tables are [serve], [client] and [auth])",
+            "persona.toml:1:2: there is no table [other] (the tables are [serve], [client], [validate] and [auth])",
         ),
         ("serve = 1\n", "persona.toml:1:1: serve is a table; write [serve] on a line of its own"),
         (

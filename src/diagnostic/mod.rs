@@ -1,13 +1,17 @@
 //! Findings about a document, as data: what, where, how to mend it. Judging lives in `document` and `validate`.
 
 mod code;
+mod fix;
 mod near;
 mod position;
 pub mod render;
+mod rules;
 
 pub use code::{Code, FixKind, Rule, Severity};
+pub use fix::{Together, Trust};
 pub use near::{did_you_mean, nearest, slips};
 pub use position::{LineIndex, Places, Position};
+pub use rules::{UnknownRule, rules};
 
 /// Half-open byte offsets into the submitted bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +42,18 @@ pub enum Applicability {
     DisplayOnly,
 }
 
+impl Applicability {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Unsafe => "unsafe",
+            Self::DisplayOnly => "display-only",
+        }
+    }
+}
+
 /// One replacement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
@@ -63,8 +79,10 @@ pub struct Fix {
 pub struct Diagnostic {
     /// Which rule.
     pub code: Code,
-    /// How bad, here (a rule may differ by dialect and profile).
+    /// How bad, here (a rule may differ by dialect and profile, and a configuration may say otherwise).
     pub severity: Severity,
+    /// How bad the rule says it is, where a configuration says otherwise.
+    pub own_severity: Option<Severity>,
     /// One sentence, the offending text quoted and escaped.
     pub message: String,
     /// Where, in the submitted bytes.
@@ -88,6 +106,7 @@ impl Diagnostic {
         Self {
             code,
             severity,
+            own_severity: None,
             message: message.into(),
             span,
             labels: Vec::new(),
@@ -98,9 +117,9 @@ impl Diagnostic {
         }
     }
 
-    /// Whether a document with this finding may not be stored.
+    /// Whether a document with this finding may not be stored. What a configuration says has no part in that.
     #[must_use]
     pub fn blocks_storing(&self) -> bool {
-        self.severity == Severity::Error && self.waived.is_none()
+        self.own_severity.unwrap_or(self.severity) == Severity::Error && self.waived.is_none()
     }
 }

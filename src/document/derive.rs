@@ -1,4 +1,4 @@
-//! Fields of the front matter in their normal form: tools, model, labels, and the rough count of tokens.
+//! Fields of the front matter in their normal form: tools, model, labels.
 
 use std::collections::BTreeMap;
 
@@ -67,27 +67,6 @@ pub(super) fn labels(field: &Field) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// A rough count of model tokens: four ASCII characters, two other letters or one ideograph make one.
-pub(super) fn tokens(text: &str) -> u32 {
-    let (mut ascii, mut wide, mut other) = (0_usize, 0_usize, 0_usize);
-    for letter in text.chars() {
-        match u32::from(letter) {
-            0..=0x7f => ascii += 1,
-            // Kana, CJK, Hangul, their full-width forms, and the planes of pictographs and rare ideographs.
-            0x3040..=0x30ff
-            | 0x3400..=0x9fff
-            | 0xac00..=0xd7af
-            | 0xf900..=0xfaff
-            | 0xff00..=0xffef
-            | 0x1f000.. => {
-                wide += 1;
-            }
-            _ => other += 1,
-        }
-    }
-    super::outline::to_u32(ascii.div_ceil(4) + wide + other.div_ceil(2))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,13 +83,5 @@ mod tests {
             ("b".into(), text("ask")),
         ];
         assert_eq!(tools(&Field::Map(map), false), ["w", "b"]);
-    }
-
-    #[test]
-    fn tokens_count_scripts_apart() {
-        assert_eq!(tokens("abcdefgh"), 2);
-        assert_eq!(tokens("設計"), 2);
-        assert_eq!(tokens("éé"), 1);
-        assert_eq!(tokens(""), 0);
     }
 }

@@ -4,6 +4,7 @@ use crate::diagnostic::Span;
 use crate::domain::Field;
 
 use super::fence::{key_length, lines};
+use super::offence::quoted_end;
 
 /// One top-level key with its value.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +32,12 @@ pub(super) struct Segment {
 }
 
 impl Entry {
+    /// Whether key and value have places of their own: an exotic key and its value have only the front matter's.
+    #[must_use]
+    pub fn is_placed(&self) -> bool {
+        self.key_span != self.value_span
+    }
+
     /// The value, when it is text.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
@@ -112,6 +119,14 @@ pub(super) fn trim(text: &str, span: Span) -> Span {
     Span { start, end: start + value.len() }
 }
 
+/// One past the quotes that a value stands in; the value's start where it stands in none.
+fn end_of_quotes(text: &str, value: Span) -> usize {
+    let start = trim(text, value).start;
+    let rest = text.get(start..).unwrap_or_default();
+    let quote = rest.chars().next().filter(|first| matches!(first, '"' | '\''));
+    quote.and_then(|quote| quoted_end(rest, quote)).map_or(value.start, |length| start + length)
+}
+
 /// Places of strictly parsed keys. A key-like line inside a quoted value is no key, so segments are walked in step
 /// with the parser's keys and those that it does not know are passed over.
 pub(super) fn locate(text: &str, yaml: Span, map: Vec<(String, Field)>) -> Vec<Entry> {
@@ -120,13 +135,16 @@ pub(super) fn locate(text: &str, yaml: Span, map: Vec<(String, Field)>) -> Vec<E
         key_text(text.get(segment.key.start..segment.key.end).unwrap_or_default()).to_owned()
     };
     let mut entries: Vec<Entry> = Vec::with_capacity(map.len());
+    // Lines up to here belong to a quoted value, whatever they look like.
+    let mut inside = 0;
     for (key, value) in map {
         let mut found = None;
         let mut ahead = segments.clone();
         while let Some(segment) = ahead.next() {
-            if written(&segment) == key {
+            if segment.start >= inside && written(&segment) == key {
                 segments = ahead;
                 found = Some(segment);
+                inside = end_of_quotes(text, segment.value);
                 break;
             }
         }
@@ -137,11 +155,12 @@ pub(super) fn locate(text: &str, yaml: Span, map: Vec<(String, Field)>) -> Vec<E
         };
         entries.push(Entry { key, key_span, value, value_span, recovered: false });
     }
-    let ends: Vec<usize> =
-        entries.iter().skip(1).map(|entry| entry.key_span.start).chain([yaml.end]).collect();
-    for (entry, next) in entries.iter_mut().zip(ends) {
+    // A value goes on to the next key that has a place; an exotic one between them is taken for a part of it.
+    let mut next = yaml.end;
+    for entry in entries.iter_mut().rev().filter(|entry| entry.is_placed()) {
         let span = Span { start: entry.value_span.start, end: next.max(entry.value_span.start) };
-        entry.value_span = if entry.key_span == entry.value_span { entry.key_span } else { trim(text, span) };
+        entry.value_span = trim(text, span);
+        next = entry.key_span.start;
     }
     entries
 }
@@ -169,5 +188,11 @@ mod tests {
         let entries = locate(text, whole(text), map);
         assert_eq!(&text[entries[0].value_span.start..entries[0].value_span.end], "\"x\nb: y\"");
         assert_eq!(&text[entries[1].value_span.start..entries[1].value_span.end], "z");
+        let text = "a: 'x\nc: '\n? [d]\nc: z\n";
+        let map = ["a", "[d]", "c"].map(|key| (key.to_owned(), Field::Null));
+        let entries = locate(text, whole(text), map.to_vec());
+        let places: Vec<_> = entries.iter().map(|it| &text[it.value_span.start..it.value_span.end]).collect();
+        assert_eq!(places, ["'x\nc: '\n? [d]", text.trim_end(), "z"]);
+        assert_eq!(entries.iter().map(Entry::is_placed).collect::<Vec<_>>(), [true, false, true]);
     }
 }

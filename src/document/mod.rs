@@ -15,6 +15,7 @@ mod outline;
 mod recover;
 mod slug;
 mod source;
+mod tokens;
 mod yaml;
 
 pub use emit::to_yaml;
@@ -128,10 +129,6 @@ pub fn parse(input: &Input<'_>) -> (Document, Vec<Diagnostic>) {
         missing_front_matter(text, dialect, input.path, &mut found);
     }
     source::line_endings(text, reading == Reading::Recovered, &mut found);
-    if found.iter().any(|found| found.code == Code::SYN001) {
-        // A quoted copy of the value would put `?` for the bytes that are no text.
-        found.iter_mut().filter(|found| found.code == Code::SYN008).for_each(|found| found.fixes.clear());
-    }
     if profile == Profile::Strict {
         found
             .iter_mut()
@@ -192,7 +189,7 @@ fn derived(
         outline: structure.sections.clone(),
         interaction: structure.interaction(),
         body_offset: outline::to_u32(body),
-        token_estimate: derive::tokens(text),
+        token_estimate: tokens::tokens(text),
         body_mark: BodyMark::of(text.as_bytes().get(body..).unwrap_or_default()),
     }
 }
@@ -213,7 +210,8 @@ pub struct Glance {
 pub fn glance(content: &[u8], path: Option<&str>) -> Glance {
     let text = text(content);
     let fences = fence::find(&text);
-    let entries = fences.map_or_else(Vec::new, |fences| front::read(&text, &fences, &mut Vec::new()).0);
+    let entries =
+        fences.as_ref().map_or_else(Vec::new, |fences| front::read(&text, fences, &mut Vec::new()).0);
     Glance {
         name: written_name(&entries, path).0.as_deref().and_then(slug),
         has_front_matter: fences.is_some(),

@@ -1,6 +1,6 @@
 //! Front matter that strict YAML refuses, read key by key: what parses alone is kept, the rest is plain text.
 
-use crate::diagnostic::{Applicability, Code, Diagnostic, Severity, Span};
+use crate::diagnostic::{Applicability, Code, Diagnostic, Edit, Fix, Severity, Span};
 use crate::domain::Field;
 
 use super::entries::{Entry, Segment, key_text, split, trim};
@@ -23,6 +23,12 @@ pub(super) struct Recovered {
 
 /// Reads what strict YAML refuses. The parser's own complaint gives the place where nothing better is known.
 pub(super) fn recover(text: &str, yaml: Span) -> Recovered {
+    let mut result = key_by_key(text, yaml);
+    settle_fixes(text, yaml, &mut result);
+    result
+}
+
+fn key_by_key(text: &str, yaml: Span) -> Recovered {
     let segments = join_quoted(text, join_prose(text, split(text, yaml)));
     let mut result = Recovered::default();
     let first = segments.first().map_or(yaml.end, |segment| segment.key.start);
@@ -42,6 +48,64 @@ pub(super) fn recover(text: &str, yaml: Span) -> Recovered {
         }
     }
     result
+}
+
+/// Lets fixes keep what was read. A quote or bracket that is never closed hides what follows from parsers: where mending
+/// one value would turn others into something else, all are mended together; where even that would, none is.
+fn settle_fixes(text: &str, yaml: Span, result: &mut Recovered) {
+    /// Each try reads all of it again; documents of people have a few such values. The rest gets its turn after these.
+    const TRIED: usize = 16;
+    let Recovered { entries, found, refused, .. } = result;
+    let keeps = |edits: &[Edit]| {
+        let read = read_with(text, yaml, edits);
+        read.is_some_and(|read| {
+            let same =
+                |(now, before): (&(String, Field), &Entry)| now.0 == before.key && now.1 == before.value;
+            read.len() == entries.len() && read.iter().zip(entries.iter()).all(same)
+        })
+    };
+    let edits = found.iter().flat_map(|one| &one.fixes).flat_map(|fix| &fix.edits);
+    let all: Vec<Edit> = edits.cloned().collect();
+    let safe = found.iter().flat_map(|one| &one.fixes).all(|fix| fix.applicability == Applicability::Safe);
+    let mut together = None;
+    for (at, one) in found.iter_mut().enumerate() {
+        one.fixes.retain_mut(|fix| {
+            if at >= TRIED || !refused.is_empty() {
+                return false;
+            }
+            if keeps(&fix.edits) {
+                return true;
+            }
+            let possible = all.len() > 1 && *together.get_or_insert_with(|| keeps(&all));
+            if possible {
+                fix.title = "quote this value and the others that need it".into();
+                fix.applicability = if safe { Applicability::Safe } else { Applicability::Unsafe };
+                fix.edits.clone_from(&all);
+            }
+            possible
+        });
+    }
+}
+
+/// What would be read with these edits; none where it would be refused.
+fn read_with(text: &str, yaml: Span, edits: &[Edit]) -> Option<Vec<(String, Field)>> {
+    let inner = edits.iter().map(|edit| {
+        let span = Span { start: edit.span.start - yaml.start, end: edit.span.end - yaml.start };
+        Edit { span, text: edit.text.clone() }
+    });
+    let fix = Fix { title: String::new(), applicability: Applicability::Safe, edits: inner.collect() };
+    let mended = fix.apply(text.get(yaml.start..yaml.end)?.as_bytes())?;
+    let mended = String::from_utf8(mended).ok()?;
+    let whole = Span { start: 0, end: mended.len() };
+    match front::strict(&mended, whole) {
+        Ok(Field::Map(map)) => Some(map),
+        Ok(_) | Err(Failure::Refused(_)) => None,
+        Err(Failure::Syntax(_)) => {
+            let read = key_by_key(&mended, whole);
+            let entries = read.entries.into_iter().map(|entry| (entry.key, entry.value));
+            read.refused.is_empty().then(|| entries.collect())
+        }
+    }
 }
 
 /// Key-like lines inside a quoted value belong to it, when the value parses with them.

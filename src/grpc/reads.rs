@@ -4,7 +4,7 @@ use prost::Message as _;
 
 use super::parse::{Checks, unchecked};
 use super::persona_service::{Personas, size};
-use crate::diagnostic::Code;
+use crate::diagnostic::{self, Code};
 use crate::domain::{AliasMove, Caller, Persona, View, limits};
 use crate::registry::{self, Entry, Error, HistoryEntry, Selection, Selector};
 use crate::wire::{self, pb};
@@ -260,25 +260,13 @@ fn alias(moved: AliasMove) -> pb::PersonaAlias {
 const PATH_BYTES: usize = 1024;
 
 /// Rules named by code, by name or by the beginning of a code, such as `SYN`.
-fn rules(checks: &mut Checks, field: &str, texts: &[String]) -> Vec<Code> {
+fn rules(checks: &mut Checks, field: &str, words: &[String]) -> Vec<Code> {
     let mut codes = Vec::new();
-    for (at, text) in texts.iter().enumerate() {
-        let matching = Code::ALL.iter().copied();
-        let matching: Vec<_> = matching
-            .filter(|code| {
-                !text.is_empty() && (code.as_str().starts_with(text.as_str()) || code.name() == text)
-            })
-            .collect();
-        if matching.is_empty() {
-            let shown: String = text.chars().take(64).collect();
-            checks.fail(
-                &format!("{field}[{at}]"),
-                format!(
-                    "{shown:?} names no rule; a rule is a code such as SYN008, its beginning, or its name"
-                ),
-            );
+    for (at, word) in words.iter().enumerate() {
+        match diagnostic::rules(word) {
+            Ok(named) => codes.extend(named),
+            Err(error) => checks.fail(&format!("{field}[{at}]"), error.to_string()),
         }
-        codes.extend(matching);
     }
     codes
 }

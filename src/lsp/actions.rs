@@ -11,10 +11,8 @@ use super::client::Client;
 use super::findings::shown;
 use super::pages::Pages;
 use super::position::Lines;
-use crate::diagnostic::{Applicability, Diagnostic, Edit, Fix, Span};
-
-/// Rounds of mending. What one round brings to light the next one mends.
-const ROUNDS: usize = 16;
+use crate::diagnostic::{Applicability, Diagnostic, Edit, Span, Trust};
+use crate::validate::{Fixed, Judged, Options, fix};
 
 /// How long lines are compared before the rest is taken as changed.
 const COMPARING: Duration = Duration::from_millis(200);
@@ -69,9 +67,15 @@ impl Subject<'_> {
         actions
     }
 
-    /// All safe fixes, made until there is none left; none where there is none to begin with.
-    pub(super) fn fix_all(&self, judge: impl FnMut(&str) -> Vec<Diagnostic>) -> Option<CodeAction> {
-        let mended = mend(self.text, self.found, judge)?;
+    /// All safe fixes of the rules that are told, as `persona validate --fix` makes them; none where there is none.
+    pub(super) fn fix_all(
+        &self,
+        options: &Options,
+        judge: impl FnMut(&[u8]) -> Judged,
+    ) -> Option<CodeAction> {
+        self.found.iter().find(|one| one.fix(Trust::Safe).is_some())?;
+        let Fixed { content, .. } = fix(self.text.as_bytes(), options, Trust::Safe, judge);
+        let mended = String::from_utf8(content).ok().filter(|mended| mended != self.text)?;
         Some(CodeAction {
             kind: Some(CodeActionKind::SourceFixAll),
             edit: self.edit(&difference(self.text, &mended)),
@@ -109,43 +113,6 @@ fn action(title: &str) -> CodeAction {
     }
 }
 
-/// The text with all safe fixes made; none where there are none.
-fn mend(text: &str, found: &[Diagnostic], mut judge: impl FnMut(&str) -> Vec<Diagnostic>) -> Option<String> {
-    let mut mended = apply(text, &together(found))?;
-    for _ in 1..ROUNDS {
-        let Some(next) = apply(&mended, &together(&judge(&mended))) else { break };
-        mended = next;
-    }
-    Some(mended)
-}
-
-/// The edits of the first safe fix of each finding that touches none of those before it.
-fn together(found: &[Diagnostic]) -> Vec<Edit> {
-    let mut edits: Vec<Edit> = Vec::new();
-    let safe = |fix: &&Fix| fix.applicability == Applicability::Safe;
-    for fix in found.iter().filter_map(|one| one.fixes.iter().find(safe)) {
-        let is_apart = |edit: &Edit| {
-            edits.iter().all(|other| edit.span.end < other.span.start || other.span.end < edit.span.start)
-        };
-        if fix.edits.iter().all(is_apart) {
-            edits.extend(fix.edits.iter().cloned());
-        }
-    }
-    edits.sort_by_key(|edit| edit.span);
-    edits
-}
-
-/// The text with the edits made; none where that changes nothing.
-fn apply(text: &str, edits: &[Edit]) -> Option<String> {
-    let mut edited = text.to_owned();
-    for edit in edits.iter().rev() {
-        // What is out of place would spoil the document.
-        text.get(edit.span.start..edit.span.end)?;
-        edited.replace_range(edit.span.start..edit.span.end, &edit.text);
-    }
-    (edited != text).then_some(edited)
-}
-
 /// The lines that differ, as edits: the rest of the document, and the cursor in it, stays where it is.
 fn difference(old: &str, new: &str) -> Vec<Edit> {
     let diff = TextDiff::configure().timeout(COMPARING).diff_lines(old, new);
@@ -178,12 +145,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::document::Input;
-    use crate::validate::judge;
-
-    fn found(text: &str) -> Vec<Diagnostic> {
-        judge(&Input { content: text.as_bytes(), ..Input::default() }).diagnostics
-    }
+    use crate::diagnostic::Fix;
 
     #[test]
     fn a_kind_is_wanted_by_any_of_those_above_it() {
@@ -194,21 +156,14 @@ mod tests {
         assert!(!wants(Some(&only(&[])), "source.fixAll"));
     }
 
-    #[test]
-    fn all_that_is_safe_is_mended_at_once() {
-        let text = "\u{feff}---\nname: a\ndescription: use: this\n---\n# A\u{200b}\n\nLine\n";
-        let mended = mend(text, &found(text), found).unwrap();
-        assert_eq!(mended, "---\nname: a\ndescription: \"use: this\"\n---\n# A\n\nLine\n");
-        assert_eq!(mend(&mended, &found(&mended), found), None);
-    }
-
     proptest! {
         #[test]
         fn a_difference_makes_the_one_of_the_other(
             old in "([ab]{0,2}(\r\n|\n|\r)){0,8}[ab]{0,2}", new in "([ab]{0,2}(\r\n|\n|\r)){0,8}[ab]{0,2}"
         ) {
-            let edited = apply(&old, &difference(&old, &new));
-            prop_assert_eq!(edited.as_deref(), Some(new.as_str()).filter(|new| *new != old));
+            let edits = difference(&old, &new);
+            let fix = Fix { title: String::new(), applicability: Applicability::Safe, edits };
+            prop_assert_eq!(fix.apply(old.as_bytes()), Some(new.into_bytes()));
         }
     }
 }

@@ -28,6 +28,8 @@ use gen_lsp_types::json_rpc::Error;
 
 use session::Session;
 
+use crate::validate;
+
 /// Messages that were read and wait.
 const QUEUE: usize = 4;
 
@@ -41,6 +43,8 @@ pub struct Options {
     pub only: Vec<PathBuf>,
     /// Where pages of rules are kept for editors to open; findings lead to no page without.
     pub pages: Option<PathBuf>,
+    /// Which findings are told, and how bad each is.
+    pub judging: validate::Options,
 }
 
 /// How a conversation ended.

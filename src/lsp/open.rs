@@ -9,7 +9,7 @@ use super::position::{Encoding, Lines};
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::document::{Document, Input, glance, parse};
 use crate::domain::limits::DOCUMENT_BYTES;
-use crate::validate::{Beside, Neighbours, Options, judge_among};
+use crate::validate::{Beside, Judged, Neighbours, Options, judge_among};
 
 /// The largest text that is kept and followed. What is larger than a registry takes is kept up to here, so that it can be
 /// cut down in the editor.
@@ -93,10 +93,20 @@ impl Open {
     }
 
     /// Judges the document among its neighbours.
-    pub(super) fn judge(&self, folders: &mut Folders) -> Verdict {
+    pub(super) fn judge(&self, folders: &mut Folders, options: &Options) -> Verdict {
+        let has_front_matter = match &self.text {
+            Text::Kept(text) => glance(text.as_bytes(), self.place.path.as_deref()).has_front_matter,
+            Text::TooLarge(_) => true,
+        };
+        if !folders.is_judged(&self.place, has_front_matter) {
+            return Verdict::default();
+        }
         match &self.text {
-            Text::Kept(text) => judge(text, &self.place, folders),
-            Text::TooLarge(_) if !folders.is_judged(&self.place, true) => Verdict::default(),
+            Text::Kept(text) => {
+                let Judged { document, mut diagnostics } = judge(text.as_bytes(), &self.place, folders);
+                options.apply(&mut diagnostics);
+                Verdict { document: Some(document), found: diagnostics }
+            }
             Text::TooLarge(size) => {
                 let message = format!(
                     "the document has {size} bytes, at most {DOCUMENT_BYTES} can be stored; it is not followed any more"
@@ -112,18 +122,15 @@ impl Open {
     }
 }
 
-/// Judges a text that lies at this place. One that is too large to be stored is told to be so, and nothing else.
-#[tracing::instrument(level = "debug", skip_all, fields(path = place.path, bytes = text.len()))]
-pub(super) fn judge(text: &str, place: &Place, folders: &mut Folders) -> Verdict {
-    let (content, path) = (text.as_bytes(), place.path.as_deref());
-    if !folders.is_judged(place, glance(content, path).has_front_matter) {
-        return Verdict::default();
-    }
-    let input = Input { content, path, ..Input::default() };
+/// Judges a text that lies at this place by every rule. One that is too large to be stored is told to be so, and
+/// nothing else.
+#[tracing::instrument(level = "debug", skip_all, fields(path = place.path, bytes = content.len()))]
+pub(super) fn judge(content: &[u8], place: &Place, folders: &mut Folders) -> Judged {
+    let input = Input { content, path: place.path.as_deref(), ..Input::default() };
     if content.len() > DOCUMENT_BYTES {
-        let (document, mut found) = parse(&input);
-        found.retain(|one| one.code == Code::SYN011);
-        return Verdict { document: Some(document), found };
+        let (document, mut diagnostics) = parse(&input);
+        diagnostics.retain(|one| one.code == Code::SYN011);
+        return Judged { document, diagnostics };
     }
     let base =
         place.root.as_deref().or(place.full.as_deref().and_then(Path::parent)).unwrap_or(Path::new(""));
@@ -131,8 +138,7 @@ pub(super) fn judge(text: &str, place: &Place, folders: &mut Folders) -> Verdict
     let files: Option<&dyn Fn(&str) -> bool> = if place.full.is_some() { Some(&exists) } else { None };
     let others = folders.others(place).map(|others| others as &dyn Beside);
     let neighbours = Neighbours { others, files, ..Neighbours::default() };
-    let judged = judge_among(&input, &Options::default(), neighbours);
-    Verdict { document: Some(judged.document), found: judged.diagnostics }
+    judge_among(&input, &Options::default(), neighbours)
 }
 
 #[cfg(test)]
@@ -175,7 +181,7 @@ mod tests {
     fn what_is_too_large_is_told_and_not_kept() {
         let place = Place { path: Some("personas/a.md".into()), ..Place::default() };
         let mut open = Open::new(1, place, "x".repeat(TEXT_BYTES + 1));
-        let verdict = open.judge(&mut Folders::default());
+        let verdict = open.judge(&mut Folders::default(), &Options::default());
         assert_eq!((open.text(), verdict.found[0].code), (None, Code::SYN011));
         assert!(verdict.found[0].message.contains("1048577 bytes"), "{}", verdict.found[0].message);
         let start = json!({ "line": 0, "character": 0 });
@@ -188,7 +194,7 @@ mod tests {
         open.change(3, changes(json!([{ "text": "---\nname: a\n" }])), Encoding::Utf8);
         assert_eq!(open.text(), Some("---\nname: a\n"));
         let mut large = Open::new(1, open.place.clone(), "# A\n".repeat(DOCUMENT_BYTES / 4 + 1));
-        large.verdict = Some(large.judge(&mut Folders::default()));
+        large.verdict = Some(large.judge(&mut Folders::default(), &Options::default()));
         let codes: Vec<_> = large.judged().unwrap().2.iter().map(|one| one.code).collect();
         assert_eq!(codes, [Code::SYN011]);
     }

@@ -21,6 +21,7 @@ use super::open::{Open, Verdict, judge};
 use super::pages::Pages;
 use super::position::Lines;
 use super::{Event, Options, guarded, symbols};
+use crate::validate;
 
 /// Documents that may be open at once.
 const DOCUMENTS: usize = 512;
@@ -31,6 +32,7 @@ pub(super) struct Workspace {
     client: Client,
     folders: Folders,
     pages: Pages,
+    judging: validate::Options,
     open: BTreeMap<String, Open>,
     /// What is to be said.
     said: Vec<Outgoing>,
@@ -59,6 +61,7 @@ impl Workspace {
             client: Client::default(),
             folders: Folders::new(&options.only),
             pages: Pages::new(options.pages),
+            judging: options.judging,
             open: BTreeMap::new(),
             said: Vec::new(),
             events,
@@ -122,7 +125,8 @@ impl Workspace {
             actions.extend(subject.quick_fixes(lines.span(asked.range), &mut self.pages));
         }
         if wants(only, "source.fixAll") {
-            actions.extend(subject.fix_all(|text| judge(text, &open.place, &mut self.folders).found));
+            let judge = |content: &[u8]| judge(content, &open.place, &mut self.folders);
+            actions.extend(subject.fix_all(&self.judging, judge));
         }
         actions
     }
@@ -293,7 +297,7 @@ impl Workspace {
     /// Judges a document unless it was since it changed.
     fn judge(&mut self, uri: &str) {
         let Some(open) = self.open.get_mut(uri).filter(|open| open.verdict.is_none()) else { return };
-        let verdict = guarded(|| open.judge(&mut self.folders));
+        let verdict = guarded(|| open.judge(&mut self.folders, &self.judging));
         open.verdict = Some(verdict.unwrap_or_else(|error| {
             tracing::error!(uri, "not judged: {}", error.message);
             Verdict::default()

@@ -1,40 +1,30 @@
 //! The rules, one family a folder. Pure: a [`Document`] and what is known beside it in, findings out.
 
 mod content;
+mod fix;
 mod neighbours;
+mod options;
 mod reference;
 mod registry;
 mod schema;
 mod security;
 mod subject;
 
+pub use fix::{Fixed, fix};
 pub use neighbours::{Beside, Neighbours, Other, Others, Stored};
+pub use options::{Level, Options};
 
 use std::collections::HashMap;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::document::{Document, Input, parse, text};
+use crate::document::{Document, Input, Reading, parse, text};
 use crate::domain::Waiver;
+use crate::domain::limits::DOCUMENT_BYTES;
 
 use subject::Subject;
 
 /// Findings of one rule that a document reports one by one.
 const FINDINGS: usize = 64;
-
-/// Which findings are wanted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Only these rules; all when empty.
-    pub select: Vec<Code>,
-    /// Not these rules.
-    pub ignore: Vec<Code>,
-}
-
-impl Options {
-    fn wants(&self, code: Code) -> bool {
-        (self.select.is_empty() || self.select.contains(&code)) && !self.ignore.contains(&code)
-    }
-}
 
 /// A document and everything that was found, sorted by place and then by code.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,14 +33,6 @@ pub struct Judged {
     pub document: Document,
     /// What was found, reading and judging together.
     pub diagnostics: Vec<Diagnostic>,
-}
-
-impl Judged {
-    /// Whether the document may be stored.
-    #[must_use]
-    pub fn is_storable(&self) -> bool {
-        !self.diagnostics.iter().any(Diagnostic::blocks_storing)
-    }
 }
 
 /// Reads and judges by every rule, as a put does.
@@ -77,7 +59,8 @@ pub fn judge_among(input: &Input<'_>, options: &Options, neighbours: Neighbours<
     reference::check(&subject, &mut diagnostics);
     security::check(&subject, &mut diagnostics);
     registry::check(&subject, &mut diagnostics);
-    diagnostics.retain(|found| options.wants(found.code));
+    withhold_fixes(&document, input.content, &mut diagnostics);
+    options.apply(&mut diagnostics);
     diagnostics.sort_by_key(|found| (found.span, found.code));
     cap(&mut diagnostics);
     Judged { document, diagnostics }
@@ -98,6 +81,23 @@ pub fn waive(found: &mut [Diagnostic], waivers: &[Waiver]) -> Vec<Waiver> {
         }
     }
     used
+}
+
+/// Takes back fixes that nobody can vouch for.
+fn withhold_fixes(document: &Document, content: &[u8], found: &mut [Diagnostic]) {
+    if content.len() > DOCUMENT_BYTES || found.iter().any(|one| one.code == Code::SYN001) {
+        // The text that was judged is not the bytes that are there: what is mended by it would be spoilt.
+        found.iter_mut().for_each(|one| one.fixes.clear());
+    }
+    if matches!(document.reading, Reading::Recovered | Reading::Refused) {
+        // In front matter that is no YAML an edit may turn the rest into something else. It is quoted first.
+        let start = document.opener.map_or(0, |opener| opener.start);
+        let inside = start..document.body.start;
+        let mends_yaml = |code| matches!(code, Code::SYN004 | Code::SYN006 | Code::SYN007 | Code::SYN008);
+        for one in found.iter_mut().filter(|one| !mends_yaml(one.code)) {
+            one.fixes.retain(|fix| !fix.edits.iter().any(|edit| inside.contains(&edit.span.start)));
+        }
+    }
 }
 
 /// Keeps the first findings of each rule; the last of them says how many more there are.

@@ -36,6 +36,17 @@ impl<'a> Subject<'a> {
         self.text.get(span.start..span.end.min(self.text.len())).unwrap_or_default()
     }
 
+    /// The place of a value that is to be quoted: with the blanks behind it where a tab is among them, which parsers take
+    /// behind plain values only.
+    pub(super) fn to_quote(&self, value: Span) -> Span {
+        let rest = self.text.get(value.end..).unwrap_or_default();
+        let blanks = rest.len() - rest.trim_start_matches([' ', '\t', '\r', '\n']).len();
+        let lines = rest.get(..blanks).unwrap_or_default();
+        let lines = lines.rfind('\n').and_then(|last| lines.get(..last)).unwrap_or_default();
+        let lines = lines.strip_suffix('\r').unwrap_or(lines);
+        if lines.contains('\t') { Span { end: value.end + lines.len(), ..value } } else { value }
+    }
+
     /// The body as text.
     pub(super) fn body(&self) -> &'a str {
         self.text.get(self.document.body.start..).unwrap_or_default()

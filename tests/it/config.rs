@@ -125,8 +125,12 @@ async fn a_file_that_is_named_must_be_there() {
 async fn commands_that_use_no_settings_do_not_mind_them() {
     let folder = configured("nonsense");
     fs::write(folder.path().join("good.md"), document("good", "1")).unwrap();
-    assert_eq!(run(command(folder.path(), &["validate", "good.md"])).await.code, Some(0));
-    assert_eq!(run(command(folder.path(), &["status"])).await.code, Some(2));
+    assert_eq!(run(command(folder.path(), &["explain", "SYN008"])).await.code, Some(0));
+    for uses in [&["status"][..], &["validate", "good.md"]] {
+        assert_eq!(run(command(folder.path(), uses)).await.code, Some(2), "{uses:?}");
+    }
+    let other = ["validate", "good.md", "--config", "/dev/null"];
+    assert_eq!(run(command(folder.path(), &other)).await.code, Some(0));
     // A file that says nothing, instead of the one that is here.
     let server = Server::start().await;
     server.client().await.put_persona(put("a", "1")).await.unwrap();
@@ -140,6 +144,7 @@ async fn help_names_the_variable_and_the_default_of_every_setting() {
     let helps = [
         run(command(Path::new("/"), &["serve", "--help"])).await.out,
         run(command(Path::new("/"), &["get", "--help"])).await.out,
+        run(command(Path::new("/"), &["validate", "--help"])).await.out,
     ];
     let helps = helps.join("\n").split_whitespace().collect::<Vec<_>>().join(" ");
     for setting in SETTINGS {

@@ -9,7 +9,7 @@ use persona_registry::domain::{Dialect, DialectReason, Profile};
 use persona_registry::validate::{Judged, judge};
 use proptest::prelude::*;
 
-use crate::rule_files::{fixes_mend, spans_are_true};
+use crate::rule_files::spans_are_true;
 use crate::rules::apply;
 
 fn read(content: &[u8]) -> Judged {
@@ -305,7 +305,7 @@ fn markdown_line() -> impl Strategy<Value = String> {
     ]
 }
 
-fn document_text() -> impl Strategy<Value = String> {
+pub fn document_text() -> impl Strategy<Value = String> {
     let lines = |line: BoxedStrategy<String>| prop::collection::vec((line, prop::bool::weighted(0.1)), 0..12);
     let open =
         prop_oneof![8 => Just("---\n"), 1 => Just("\u{feff}---\r\n"), 1 => Just("\n---\n"), 1 => Just("")];
@@ -340,20 +340,5 @@ proptest! {
         let judged = read(text.as_bytes());
         check_invariants(text.as_bytes(), &judged);
         spans_are_true("some/path.md", text.as_bytes(), &judged);
-    }
-}
-
-proptest! {
-    // Always the same documents: what is new under a fix of odd YAML is for whoever looks for it, with other seeds.
-    #![proptest_config(ProptestConfig {
-        cases: 512,
-        failure_persistence: None,
-        rng_seed: proptest::test_runner::RngSeed::Fixed(51),
-        ..ProptestConfig::default()
-    })]
-
-    #[test]
-    fn fixes_hold_on_generated_documents(text in document_text()) {
-        fixes_mend("some/path.md", text.as_bytes(), &read(text.as_bytes()));
     }
 }

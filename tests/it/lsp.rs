@@ -139,6 +139,30 @@ fn all_safe_fixes_are_made_at_once_and_nothing_else_is_touched() {
 }
 
 #[test]
+fn rules_and_severities_are_those_of_the_settings() {
+    let text =
+        "\u{feff}---\nname: tester\ndescription: Use when: asked\n---\n# Te\u{200b}ster\n\nYou test.\n";
+    let settings = "[validate]\nignore = [\"SYN003\"]\n\n[validate.severity]\nSEC = \"info\"\n";
+    let path = "personas/tester.md";
+    let mut editor = Editor::able(&[("persona.toml", settings)]);
+    editor.open(path, text);
+    let found = editor.findings(path, 1);
+    let told: Vec<_> =
+        found.iter().map(|one| (one["code"].as_str().unwrap(), one["severity"].as_u64())).collect();
+    assert_eq!(told, [("SYN008", Some(2)), ("SEC403", Some(3))]);
+    let all = editor.actions(path, &range((0, 0), (0, 0)), &["source.fixAll"]);
+    let mended = edited(text, &edits(&all[0], &editor.uri(path), 1));
+    let expected =
+        "\u{feff}---\nname: tester\ndescription: \"Use when: asked\"\n---\n# Tester\n\nYou test.\n";
+    assert_eq!(mended, expected, "what is ignored is not mended");
+
+    // A flag goes before the file.
+    let mut editor = Editor::with(&[("persona.toml", settings)], &["--ignore", "SEC"], json!({}));
+    editor.open(path, text);
+    assert_eq!(codes(&json!(editor.findings(path, 1))), ["SYN003", "SYN008"]);
+}
+
+#[test]
 fn a_place_explains_itself() {
     let mut editor = Editor::able(&[]);
     editor.open("personas/tester.md", BROKEN);

@@ -32,6 +32,21 @@ fn one_line_a_finding() {
     assert_eq!(lines, "a.md:3:15: warning[SYN008] unquoted `: ` in the value of `description`\n");
 }
 
+/// On a narrow terminal the line is cut so that what is pointed at stays in sight.
+#[test]
+fn drawings_fit_the_terminal() {
+    let content = format!("{GOOD}{} here\u{1} and there {}\n", "w ".repeat(60), "w ".repeat(60));
+    let judged = judge(&Input { content: content.as_bytes(), ..Input::default() });
+    for width in [60, 80, 100] {
+        let drawn = render::text_within("a.md", content.as_bytes(), &judged.diagnostics, false, Some(width));
+        let (line, carets) = (drawn.lines().nth(3).unwrap(), drawn.lines().nth(4).unwrap());
+        assert!(line.chars().count() <= width, "{width}:\n{drawn}");
+        let at = carets.find('^').unwrap();
+        let pointed: String = line.chars().skip(at).take(5).collect();
+        assert_eq!(pointed, "\\u{1}", "{width}:\n{drawn}");
+    }
+}
+
 /// Columns stay true where the drawing escapes or clips the line.
 #[test]
 fn drawings_name_the_true_column() {

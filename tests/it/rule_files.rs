@@ -5,12 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use persona_registry::diagnostic::{Applicability, Code, Diagnostic, Fix, LineIndex, Severity, Span, render};
+use persona_registry::diagnostic::{Code, Diagnostic, LineIndex, Span, render};
 use persona_registry::document::{Input, name_of, parse};
 use persona_registry::domain::Name;
 use persona_registry::validate::{Beside, Judged, Neighbours, Options, Others, judge_among};
-
-use crate::rules::apply;
 
 /// One file of a tree.
 pub struct File {
@@ -178,77 +176,6 @@ fn every_rule_fires_on_its_files_as_drawn_and_not_on_near_misses() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn judge_alone(path: &str, content: &[u8]) -> Judged {
-    let input = Input { content, path: Some(path), ..Input::default() };
-    judge_among(&input, &Options::default(), Neighbours::default())
-}
-
-/// A fix takes its finding away, brings no error, and finds nothing to do a second time.
-pub fn fixes_mend(path: &str, content: &[u8], before: &Judged) {
-    let errors = |judged: &Judged| -> BTreeSet<Code> {
-        let wrong = judged.diagnostics.iter().filter(|one| one.severity == Severity::Error);
-        wrong.map(|one| one.code).collect()
-    };
-    // With the field: a section that is filled may lack parts that nobody asked for while it was empty.
-    let count = |judged: &Judged, of: &Diagnostic| {
-        let same =
-            |one: &&Diagnostic| (one.code, one.severity, &one.field) == (of.code, of.severity, &of.field);
-        judged.diagnostics.iter().filter(same).count()
-    };
-    // Of front matter that is broken otherwise, a repair of one value may bring more of it to light.
-    let broken =
-        before.diagnostics.iter().any(|one| one.code.family() == "Syntax" && one.severity == Severity::Error);
-    for found in before.diagnostics.iter().filter(|one| !(broken && one.code == Code::SYN008)) {
-        for fix in found.fixes.iter().filter(|fix| fix.applicability != Applicability::DisplayOnly) {
-            let mended = apply(content, fix);
-            let after = judge_alone(path, &mended);
-            let shown = || format!("{path}: {} {}: {}", found.code, found.message, fix.title);
-            assert!(count(&after, found) < count(before, found), "it is still there: {}", shown());
-            let new: Vec<Code> = errors(&after).difference(&errors(before)).copied().collect();
-            assert!(new.is_empty(), "{new:?} is new: {}", shown());
-        }
-    }
-    safe_fixes_settle(path, content, before);
-}
-
-/// All safe fixes at once, again and again, soon leave none.
-fn safe_fixes_settle(path: &str, content: &[u8], before: &Judged) {
-    let mut content = content.to_vec();
-    let mut judged = before.clone();
-    for _ in 0..4 {
-        let mut edits: Vec<_> = Vec::new();
-        let fixes = judged
-            .diagnostics
-            .iter()
-            .filter_map(|found| found.fixes.iter().find(|fix| fix.applicability == Applicability::Safe));
-        for fix in fixes {
-            let free = |edits: &Vec<persona_registry::diagnostic::Edit>| {
-                fix.edits.iter().all(|edit| {
-                    edits
-                        .iter()
-                        .all(|other| other.span.end < edit.span.start || edit.span.end < other.span.start)
-                })
-            };
-            if free(&edits) {
-                edits.extend(fix.edits.clone());
-            }
-        }
-        if edits.is_empty() {
-            return;
-        }
-        edits.sort_by_key(|edit| edit.span);
-        let all = Fix { title: "all".into(), applicability: Applicability::Safe, edits };
-        content = apply(&content, &all);
-        judged = judge_alone(path, &content);
-    }
-    let left: Vec<_> = judged
-        .diagnostics
-        .iter()
-        .filter(|found| found.fixes.iter().any(|fix| fix.applicability == Applicability::Safe))
-        .collect();
-    assert!(left.is_empty(), "{path}: {left:#?}");
-}
-
 /// Spans are places of the text, and a message that quotes what is there quotes just that.
 pub fn spans_are_true(path: &str, content: &[u8], judged: &Judged) {
     let text = String::from_utf8_lossy(content);
@@ -284,14 +211,5 @@ pub fn spans_are_true(path: &str, content: &[u8], judged: &Judged) {
                 "{path}: {fix:?}"
             );
         }
-    }
-}
-
-#[test]
-fn fixes_and_spans_hold_on_all_files_of_the_rules() {
-    for file in tree(&rules_folder()).iter().filter(|file| !file.path.ends_with(".tsv")) {
-        let judged = judge_alone(&file.path, &file.content);
-        spans_are_true(&file.path, &file.content, &judged);
-        fixes_mend(&file.path, &file.content, &judged);
     }
 }

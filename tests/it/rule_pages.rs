@@ -59,8 +59,9 @@ fn the_index_names_every_rule() {
         );
     }
     index.push_str(
-        "\n## Leaving findings out\n\nValidatePersona takes `select` and `ignore`: codes, names, or the beginning of a code \
-         such as `SYN`. They choose what is\nanswered; whether a document may be stored is decided by all rules.\n",
+        "\n## Leaving findings out\n\nValidatePersona and `persona validate` take `select` and `ignore`: codes, names, or the beginning of a code \
+         such as `SYN`. They\nchoose what is answered; whether a document may be stored is decided by all rules. `persona validate` also takes \
+         severities\nof one's own ([ci.md](../ci.md)).\n",
     );
     let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules/README.md");
     let kept = std::fs::read_to_string(&place).unwrap_or_default();

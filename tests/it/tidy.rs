@@ -34,6 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "auth",
             "registry",
             "journal",
+            "validate",
             "document",
             "diagnostic",
             "domain",

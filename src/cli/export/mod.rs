@@ -2,7 +2,6 @@
 
 mod place;
 pub(super) mod pull;
-mod write;
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +11,7 @@ use super::output::{Paint, printable};
 use super::remote::{Place, Remote, as_of, connect};
 use super::shape::Exported;
 use super::table::some;
-use super::{Failure, Outcome, Output};
+use super::{Failure, Outcome, Output, write};
 use crate::client::{Client, Listing};
 use crate::config::Config;
 use crate::document::named;

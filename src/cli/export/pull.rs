@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::place::{Places, Wanted};
-use super::{Form, Shown, file, listed, print, version, write};
+use super::{Form, Shown, file, listed, print, version};
 use crate::cli::apply::files::{self, File};
 use crate::cli::exit::unread;
 use crate::cli::remote::{Place, Remote, connect};
 use crate::cli::shape::Exported;
 use crate::cli::walk::slashed;
+use crate::cli::write;
 use crate::cli::{Failure, Outcome, Output};
 use crate::client::Client;
 use crate::config::Config;

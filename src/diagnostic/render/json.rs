@@ -2,15 +2,25 @@
 
 use serde::Serialize;
 
-use crate::diagnostic::{Applicability, Diagnostic, LineIndex, Span};
+use crate::diagnostic::{Diagnostic, LineIndex, Span};
 
 /// One JSON object on one line: the path and its findings, each with byte offsets and 1-based lines and columns.
 #[must_use]
 pub fn json(path: &str, content: &[u8], diagnostics: &[Diagnostic]) -> String {
-    let index = LineIndex::new(content);
-    let report = Report { path, diagnostics: diagnostics.iter().map(|one| finding(&index, one)).collect() };
+    let report = Report { path, diagnostics: all(content, diagnostics) };
     // Strings and numbers only: serialising them cannot fail.
     serde_json::to_string(&report).unwrap_or_default()
+}
+
+/// The findings of a document alone, for what tells more beside them.
+#[must_use]
+pub fn findings<'a>(content: &[u8], diagnostics: &'a [Diagnostic]) -> impl Serialize + use<'a> {
+    all(content, diagnostics)
+}
+
+fn all<'a>(content: &[u8], diagnostics: &'a [Diagnostic]) -> Vec<Finding<'a>> {
+    let index = LineIndex::new(content);
+    diagnostics.iter().map(|one| finding(&index, one)).collect()
 }
 
 #[derive(Serialize)]
@@ -72,11 +82,7 @@ fn finding<'a>(index: &LineIndex<'_>, one: &'a Diagnostic) -> Finding<'a> {
         one.labels.iter().map(|label| Label { span: range(index, label.span), message: &label.message });
     let fixes = one.fixes.iter().map(|fix| Fix {
         title: &fix.title,
-        applicability: match fix.applicability {
-            Applicability::Safe => "safe",
-            Applicability::Unsafe => "unsafe",
-            Applicability::DisplayOnly => "display-only",
-        },
+        applicability: fix.applicability.as_str(),
         edits: fix
             .edits
             .iter()

@@ -13,12 +13,29 @@ use crate::diagnostic::{Applicability, Code, Diagnostic, LineIndex, Severity, Sp
 /// A label so many lines away is drawn in the same excerpt; one further off gets its own.
 const NEAR: usize = 6;
 
+/// Columns below which cutting leaves nothing to read.
+const NARROWEST: usize = 40;
+
 /// Draws findings as rustc does: code, place, the line, what to do. `color` adds terminal colours.
 #[must_use]
 pub fn text(path: &str, content: &[u8], diagnostics: &[Diagnostic], color: bool) -> String {
+    text_within(path, content, diagnostics, color, None)
+}
+
+/// The same on a terminal of so many columns: lines of the document are cut around what is pointed at.
+#[must_use]
+pub fn text_within(
+    path: &str,
+    content: &[u8],
+    diagnostics: &[Diagnostic],
+    color: bool,
+    width: Option<usize>,
+) -> String {
     let content = &without_secrets(content, diagnostics);
     let index = LineIndex::new(content);
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let renderer =
+        width.map_or_else(|| renderer.clone(), |width| renderer.clone().term_width(width.max(NARROWEST)));
     let path = escaped(path);
     let mut drawn = String::new();
     for diagnostic in diagnostics {
@@ -121,6 +138,9 @@ impl<'a> Page<'a> {
         }
         if let Some(reason) = &diagnostic.waived {
             group = group.element(Level::NOTE.with_name("waived").message(escaped(reason)));
+        }
+        if diagnostic.blocks_storing() && diagnostic.severity != Severity::Error {
+            group = group.element(Level::NOTE.message("a registry refuses it all the same"));
         }
         for fix in &diagnostic.fixes {
             let trust = match fix.applicability {

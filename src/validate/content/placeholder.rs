@@ -39,7 +39,12 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
         && let Some(text) = entry.text()
         && is_placeholder(text.trim())
     {
-        found.push(Diagnostic { field: field_of(entry), ..finding(entry.value_span, text.trim()) });
+        let text = text.trim();
+        // Without its quotes.
+        let start = subject.slice(entry.value_span).find(text);
+        let span =
+            start.map_or(entry.value_span, |start| inside(entry.value_span, start, start + text.len()));
+        found.push(Diagnostic { field: field_of(entry), ..finding(span, text) });
     }
     for (span, line) in subject.body_lines() {
         let (start, text) = content_of(line);

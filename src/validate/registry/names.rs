@@ -4,6 +4,7 @@ use crate::diagnostic::{Applicability, Code, Diagnostic, Severity, Span};
 use crate::document::{NameSource, slug};
 use crate::domain::{Dialect, Name};
 
+use crate::validate::schema::in_dialect;
 use crate::validate::subject::{Found, Subject, quoted, replace};
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
@@ -77,7 +78,9 @@ fn file_name(subject: &Subject<'_>, found: &mut Found) {
     if same || name.is_empty() {
         return;
     }
-    let own = slug(wanted).filter(|slug| slug.as_str() == wanted).map(|slug: Name| slug.to_string());
+    // A directory that is no name itself is the one to be renamed.
+    let own = in_dialect(Dialect::Skill, wanted).filter(|own| own == wanted);
+    let own = own.filter(|own| slug(own).is_some_and(|slug: Name| slug.as_str() == own));
     let fixes =
         own.map(|own| replace(format!("rename to `{own}`"), Applicability::Unsafe, entry.value_span, &own));
     found.push(Diagnostic {

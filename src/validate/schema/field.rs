@@ -58,8 +58,7 @@ pub(super) fn missing(subject: &Subject<'_>, key: &str, entry: Option<&Entry>, f
         _ => "say in a sentence or two what it does and when to use it",
     };
     // Where the keys do not stand on lines of their own, there is no place to write one.
-    let placed =
-        entry.is_some() || document.entries.first().is_some_and(|first| first.key_span != first.value_span);
+    let placed = entry.is_some() || document.entries.first().is_some_and(Entry::is_placed);
     let fix =
         Fix { title: format!("write `{key}`"), applicability: Applicability::Unsafe, edits: vec![edit] };
     found.push(Diagnostic {
@@ -89,7 +88,7 @@ pub(super) fn text_wanted(subject: &Subject<'_>, entry: &Entry, found: &mut Foun
     let fix = Fix {
         title: "quote the value".into(),
         applicability: Applicability::Safe,
-        edits: vec![Edit { span: entry.value_span, text: format!("\"{written}\"") }],
+        edits: vec![Edit { span: subject.to_quote(entry.value_span), text: format!("\"{written}\"") }],
     };
     found.push(Diagnostic {
         help: Some(if scalar {

@@ -11,6 +11,7 @@ mod values;
 use crate::document::{NameSource, Reading};
 
 use super::subject::{Found, Subject};
+pub(super) use name::in_dialect;
 
 /// Words that YAML 1.1 reads as truth values, and many parsers still do.
 const TRUTH_WORDS: [&str; 8] = ["y", "n", "yes", "no", "on", "off", "true", "false"];

@@ -64,20 +64,19 @@ pub(super) fn format(subject: &Subject<'_>, entry: &Entry, found: &mut Found) {
     found.push(Diagnostic { field: Some("frontmatter.name".into()), ..diagnostic });
 }
 
-/// Writes the name anew, when it stands alone where it is: behind odd keys its place reaches too far, and what was
-/// recovered is to be quoted first.
+/// Writes the name anew, when it stands alone where it is: behind odd keys its place reaches too far.
 fn rename(subject: &Subject<'_>, entry: &Entry, name: &str, wanted: &str) -> Option<Fix> {
     let written = subject.slice(entry.value_span);
     let alone = written.trim_matches(['"', '\'']).trim() == name || !written.contains('\n');
-    (alone && !entry.recovered).then(|| Fix {
+    alone.then(|| Fix {
         title: format!("rename to `{wanted}`"),
         applicability: Applicability::Unsafe,
-        edits: vec![Edit { span: entry.value_span, text: plain_or_quoted(wanted) }],
+        edits: vec![Edit { span: subject.to_quote(entry.value_span), text: plain_or_quoted(wanted) }],
     })
 }
 
 /// The name as the dialect would write it.
-fn in_dialect(dialect: Dialect, slug: &str) -> Option<String> {
+pub(in crate::validate) fn in_dialect(dialect: Dialect, slug: &str) -> Option<String> {
     let joined = |marks: &[char]| {
         let parts: Vec<&str> =
             slug.split(|letter| marks.contains(&letter)).filter(|part| !part.is_empty()).collect();

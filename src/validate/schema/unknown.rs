@@ -25,7 +25,7 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
         let key = entry.key.as_str();
         if known.contains(&key) {
             deprecated(subject, entry, found);
-        } else if entry.key_span == entry.value_span || key.is_empty() || key.starts_with("x-") {
+        } else if !entry.is_placed() || key.is_empty() || key.starts_with("x-") {
             // No place of its own, or a key that says of itself that it is nobody's.
         } else if let Some(home) = foreign(subject, key) {
             found.push(foreign_key(subject, entry, home, &known));

@@ -71,6 +71,8 @@ fn of_wrong_kind(subject: &Subject<'_>, entry: &Entry, kind: Kind, wanted: &str)
         Kind::Number(_) => word.parse::<f64>().ok().filter(|number| number.is_finite()).map(|_| word.clone()),
         _ => None,
     };
+    // What stands on more lines may hold more than the value.
+    let meant = meant.filter(|_| !subject.slice(entry.value_span).contains('\n'));
     let fixes =
         meant.map(|meant| replace(format!("write `{meant}`"), Applicability::Safe, entry.value_span, &meant));
     Diagnostic {
