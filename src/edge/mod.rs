@@ -2,6 +2,7 @@
 //! a deadline, and recovery from panics.
 
 mod body;
+mod conduct;
 pub mod cors;
 mod deadline;
 mod gate;
@@ -25,6 +26,7 @@ use tracing::Instrument as _;
 
 pub use self::body::GuardedBody;
 use self::body::Watchdog;
+pub use self::conduct::{Conduct, Vain};
 use self::gate::{Call, Entered, Entry};
 pub use self::gate::{Gate, Tell, Turned};
 use self::lines::Lines;
@@ -58,6 +60,15 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What it cost in vain; none where the caller is not to blame, or was served for a while.
+    fn vain(&self) -> Option<Vain> {
+        match self {
+            Self::Refused(_) | Self::OverShare { .. } => Some(Vain::Refused),
+            Self::TimeoutInvalid(_) => Some(Vain::Malformed),
+            Self::DeadlineExpired | Self::Panicked | Self::Overloaded => None,
+        }
+    }
+
     /// Which lines of the log it belongs to.
     fn lines(&self) -> &'static Lines {
         match self {
@@ -110,6 +121,7 @@ where
             principal = tracing::field::Empty
         );
         let started = Instant::now();
+        let conduct = request.extensions().get::<Conduct>().cloned();
         let begun = match deadline::of(request.headers()) {
             Err(problem) => Begun::Ended(Failure::TimeoutInvalid(problem)),
             Ok(deadline) => {
@@ -127,9 +139,19 @@ where
                     Ok(Err(failure)) | Err(failure) => (Err(failure), Watchdog::default()),
                 },
             };
+            let charge = |what: Option<Vain>| {
+                if let (Some(what), Some(conduct)) = (what, &conduct) {
+                    conduct.charge(what, 1);
+                }
+            };
             let response = match answer {
-                Ok(answer) => answer?,
+                Ok(answer) => {
+                    let answer = answer?;
+                    charge(answer.extensions().get().copied());
+                    answer
+                }
                 Err(failure) => {
+                    charge(failure.vain());
                     if failure.lines().pass() {
                         tracing::warn!(?failure, "the call ended at the edge");
                     }

@@ -10,6 +10,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 
+use super::Conduct;
 use crate::domain::Digest;
 
 /// The other end of the connection that a request came by. Every request has one in its extensions.
@@ -84,17 +85,18 @@ fn names(certificate: &X509Certificate<'_>) -> Result<Vec<String>, UnreadableCer
     Ok(uris.into_iter().chain(hosts).chain(addresses).chain(common).collect())
 }
 
-/// A service that tells every request of one connection who its peer is.
+/// A service that tells every request of one connection who its peer is, and where what it costs in vain is counted.
 #[derive(Debug, Clone)]
 pub struct WithPeer<S> {
     inner: S,
     peer: Peer,
+    conduct: Conduct,
 }
 
 impl<S> WithPeer<S> {
     /// Puts the peer of a connection before the service that answers it.
-    pub const fn new(inner: S, peer: Peer) -> Self {
-        Self { inner, peer }
+    pub const fn new(inner: S, peer: Peer, conduct: Conduct) -> Self {
+        Self { inner, peer, conduct }
     }
 }
 
@@ -112,6 +114,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> S::Future {
         request.extensions_mut().insert(self.peer.clone());
+        request.extensions_mut().insert(self.conduct.clone());
         self.inner.call(request)
     }
 }
@@ -174,7 +177,7 @@ mod tests {
         });
         let certificate = PeerCertificate::from_der(&certificate(Vec::new(), &["dev"])).unwrap();
         let peer = Peer { address: "127.0.0.1:7".parse().unwrap(), certificate: Some(Arc::new(certificate)) };
-        let mut service = WithPeer::new(seen, peer.clone());
+        let mut service = WithPeer::new(seen, peer.clone(), Conduct::new(std::time::Duration::from_secs(1)));
         for _ in 0..2 {
             assert_eq!(service.call(Request::new(())).await.unwrap(), Some(peer.clone()));
         }

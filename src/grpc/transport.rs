@@ -9,6 +9,7 @@ use tonic::{Code, Status};
 use tower::Service;
 
 use super::status;
+use crate::edge::Vain;
 
 /// The layer around tonic's routes. A status without details was not made by us.
 #[derive(Debug, Clone)]
@@ -56,6 +57,8 @@ where
             }
             let mut mapped = Response::new(R::default());
             *mapped.headers_mut() = status::of_transport(fault.code(), fault.message(), uri.path());
+            let too_large = fault.code() == Code::OutOfRange;
+            mapped.extensions_mut().insert(if too_large { Vain::TooLarge } else { Vain::Malformed });
             Ok(mapped)
         })
     }

@@ -15,9 +15,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::drive::{Age, serve};
+use super::meter::{Heard, Said};
 use super::tls::Acceptor;
 use super::{Options, Service};
-use crate::edge::{Peer, WithPeer, stall};
+use crate::edge::{Conduct, Peer, WithPeer, stall};
 
 /// What a client that speaks HTTP/2 says first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -97,9 +98,9 @@ async fn plain(
     stop: watch::Receiver<bool>,
 ) {
     let end = Instant::now() + options.first_bytes;
-    let service = WithPeer::new(service, Peer { address, certificate: None });
+    let peer = Peer { address, certificate: None };
     let (reader, writer) = stream.into_split();
-    connection(reader, writer, end, service, options, stop).await;
+    connection(reader, writer, end, peer, service, options, stop).await;
 }
 
 /// Serves one connection with TLS to its end. The handshake takes of the time that the first bytes have.
@@ -117,9 +118,9 @@ async fn secure(
         _ = stop.changed() => return,
     };
     let Some((stream, certificate)) = secured else { return };
-    let service = WithPeer::new(service, Peer { address, certificate });
+    let peer = Peer { address, certificate };
     let (reader, writer) = tokio::io::split(stream);
-    connection(reader, writer, end, service, options, stop).await;
+    connection(reader, writer, end, peer, service, options, stop).await;
 }
 
 /// Serves one connection to its end. It has until `end` to say which protocol it speaks.
@@ -127,7 +128,8 @@ async fn connection<R, W>(
     mut reader: R,
     writer: W,
     end: Instant,
-    service: WithPeer<Service>,
+    peer: Peer,
+    service: Service,
     options: &Options,
     mut stop: watch::Receiver<bool>,
 ) where
@@ -141,8 +143,11 @@ async fn connection<R, W>(
     };
     let Ok(Ok(said)) = said else { return };
     let is_h2 = said == PREFACE;
+    let conduct = Conduct::new(options.vain_each_second);
+    let (reader, writer) =
+        (Heard::new(reader, conduct.clone(), is_h2), Said::new(writer, conduct.clone(), is_h2));
     let stream = tokio::io::join(Cursor::new(said).chain(reader), writer);
-    let service = TowerToHyperService::new(service);
+    let service = TowerToHyperService::new(WithPeer::new(service, peer, conduct));
     let age = Age::of(options);
     if is_h2 {
         let mut builder = http2::Builder::new(stall::Executor { limit: options.stall_limit });

@@ -1,15 +1,20 @@
-//! What a flood of refused calls may write, and how many calls may wait for their token to be looked at.
+//! What floods may write into the log and take of others' time, and how many calls may wait for their token to be looked at.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use persona_registry::auth::{self, KeySource, NewToken, Policy};
 use persona_registry::domain::{Clock as _, SystemClock};
 use persona_registry::wire::pb::ErrorReason;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tonic::Code;
 
+use crate::abuse::kinds::frames::{
+    self, ACK, END_HEADERS, END_STREAM, HEADERS, Heard, PING, RST_STREAM, frame, head,
+};
 use crate::abuse::kinds::{Target, Tokens, calls, floods};
 use crate::harness::{Server, get, refused};
 use crate::issuer::{self, Signer, claims};
@@ -105,4 +110,53 @@ async fn abuse_calls_that_wait_for_an_issuer_are_bounded_and_known_callers_go_on
     refused(first.result(), Code::ResourceExhausted, ErrorReason::Overloaded);
     let found = raw::send(server.address, raw::GET, &known, &get("a")).await;
     refused(found.result(), Code::NotFound, ErrorReason::PersonaNotFound);
+}
+
+/// What serves nobody, as much as is read at once, and how many frames answer it.
+fn in_vain() -> [(&'static str, Vec<u8>, usize); 3] {
+    let call = |number: u32| frame(HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &head(raw::GET));
+    let open = |number: u32| frame(HEADERS, END_HEADERS, 2 * number + 1, &head(raw::GET));
+    [
+        ("calls without a token", (0..20).flat_map(call).collect(), 20),
+        ("streams too many", (0..21).flat_map(open).collect(), 20),
+        ("PING", frame(PING, 0, 0, b"a ping!!").repeat(200), 200),
+    ]
+}
+
+#[tokio::test]
+async fn abuse_a_connection_that_serves_nobody_waits_and_no_other_does() {
+    for (what, flood, answers) in in_vain() {
+        let server = Server::start_with(|options| {
+            // What each flood costs is forgiven after some twenty seconds.
+            options.vain_each_second = Duration::from_micros(20);
+            if what == "streams too many" {
+                options.streams_per_connection = 1;
+            } else {
+                let file = options.registry.data_dir.join("tokens.json");
+                options.auth = Some(auth::Options::new(Policy::default(), file));
+            }
+        })
+        .await;
+        let (mut mouth, mut ear) = frames::open(server.address, &[]).await;
+        mouth.write_all(&flood).await.unwrap();
+        let is_answer = |heard: &Heard| match what {
+            "PING" => heard.kind == PING && heard.flags == ACK,
+            _ => heard.flags & END_STREAM != 0 && heard.kind == HEADERS || heard.kind == RST_STREAM,
+        };
+        for _ in 0..answers {
+            ear.until(is_answer).await.expect("the connection goes on");
+        }
+        let last = frame(PING, 0, 0, b"the last");
+        mouth.write_all(&last).await.unwrap();
+        let waits = ear.until(|heard| heard.payload == b"the last");
+        tokio::pin!(waits);
+        for _ in 0..100 {
+            let (mut other, mut hears) = frames::open(server.address, &[]).await;
+            other.write_all(&last).await.unwrap();
+            tokio::select! {
+                heard = hears.until(|heard| heard.payload == b"the last") => assert!(heard.is_some(), "{what}"),
+                _ = &mut waits => panic!("{what}: it is read before it is forgiven"),
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use persona_registry::client::TlsFault;
 use persona_registry::edge::cors::Origins;
-use persona_registry::edge::{Peer, PeerCertificate, WithPeer};
+use persona_registry::edge::{Conduct, Peer, PeerCertificate, WithPeer};
 use persona_registry::grpc::Web;
 use persona_registry::server::tls::ClientAuth;
 use persona_registry::wire::pb;
@@ -225,7 +225,8 @@ async fn who_calls_is_known_to_every_request_whatever_protocol_it_came_by() {
         std::future::ready(Ok::<_, Infallible>(Response::new(Body::empty())))
     });
     let origins = Origins::parse(&["https://page.test".to_owned()]).unwrap();
-    let mut service = WithPeer::new(Web::new(inner, origins, Duration::from_secs(1)), peer);
+    let conduct = Conduct::new(Duration::from_secs(1));
+    let mut service = WithPeer::new(Web::new(inner, origins, Duration::from_secs(1)), peer, conduct);
     for kind in ["application/grpc", "application/grpc-web+proto", "application/grpc-web-text+proto"] {
         let request = Request::post(GET).version(http::Version::HTTP_2).header("content-type", kind);
         let request = request.header("origin", "https://page.test").body(Body::empty()).unwrap();
