@@ -113,6 +113,7 @@ pub(super) struct Judging;
 impl Group for Judging {
     fn settings() -> impl Iterator<Item = &'static Setting> {
         Setting::of(Section::Validate)
+            .chain(Setting::of(Section::Serve).filter(|setting| setting.key == "waivers"))
     }
 
     fn dress(arg: Arg) -> Arg {

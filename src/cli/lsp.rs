@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::flags::{Flags, Judging};
 use super::{Failure, Outcome, Output, logging};
@@ -38,7 +39,8 @@ pub(crate) fn run(args: Args, config: &Config, out: &mut Output) -> Result<Outco
     logging::start(Some(LogFormat::Pretty), out.colours_words());
     // A page says what this version's rule does.
     let pages = cache_dir().map(|dir| dir.join(format!("rules-{}", env!("CARGO_PKG_VERSION"))));
-    let options = Options { only: args.paths, pages, judging: config.judging.clone() };
+    let waivers = Arc::clone(&config.options.seeding.waivers);
+    let options = Options { only: args.paths, pages, judging: config.judging.clone(), waivers };
     match lsp::serve(io::stdin(), &mut out.data, options) {
         Ok(Ended::Farewell) => Ok(Outcome::Done),
         Ok(Ended::Abrupt) => Ok(Outcome::Abandoned),

@@ -94,17 +94,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "",
         set: |config, given| given.one(kind::switch).map(|it| config.options.seeding.follow = it),
     },
-    Setting {
-        section: Section::Serve,
-        key: "waivers",
-        flag: "waiver",
-        variable: "PERSONA_WAIVERS",
-        kind: Kind::Waivers,
-        default: Fallback::Words("none"),
-        help: "Findings that files of the folders may carry: the rule, the digest of the file that it holds for, and why",
-        example: "SEC405 sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 An example key",
-        set: |config, given| given.each(kind::waiver).map(|it| config.options.seeding.waivers = it.into()),
-    },
+    judging::WAIVERS,
     Setting {
         section: Section::Serve,
         key: "durability",

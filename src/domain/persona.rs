@@ -67,6 +67,14 @@ pub struct BoundWaiver {
     pub waiver: Waiver,
 }
 
+impl BoundWaiver {
+    /// Those that hold for a document with this digest.
+    #[must_use]
+    pub fn holding_for(all: &[Self], digest: Digest) -> Vec<Waiver> {
+        all.iter().filter(|bound| bound.digest == digest).map(|bound| bound.waiver.clone()).collect()
+    }
+}
+
 /// Fields read from a document. A pure function of its bytes, path, dialect and the reader's version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Derived {

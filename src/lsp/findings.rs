@@ -23,7 +23,7 @@ pub(super) fn shown(
         let page = client.opens_pages.then(|| pages.uri(one.code)).flatten();
         lsp::Diagnostic {
             range: lines.range(one.span),
-            severity: Some(severity(one.severity)),
+            severity: Some(severity(one)),
             code: Some(lsp::Code::String(one.code.as_str().to_owned())),
             code_description: page.map(|page| lsp::CodeDescription { href: page.into() }),
             source: Some(SOURCE.to_owned()),
@@ -39,19 +39,21 @@ pub(super) fn shown(
     found.iter().map(&mut shown).collect()
 }
 
-fn severity(severity: Severity) -> DiagnosticSeverity {
-    match severity {
+fn severity(one: &Diagnostic) -> DiagnosticSeverity {
+    match one.severity {
+        _ if one.waived.is_some() => DiagnosticSeverity::Information,
         Severity::Error => DiagnosticSeverity::Error,
         Severity::Warning => DiagnosticSeverity::Warning,
         Severity::Info => DiagnosticSeverity::Information,
     }
 }
 
-/// The sentence, and below it what to do.
+/// The sentence, and below it what to do, or why nothing is to be done.
 fn message(one: &Diagnostic) -> String {
-    match &one.help {
-        Some(help) => format!("{}\nhelp: {help}", one.message),
-        None => one.message.clone(),
+    match (&one.waived, &one.help) {
+        (Some(reason), _) => format!("{}\nwaived: {reason}", one.message),
+        (None, Some(help)) => format!("{}\nhelp: {help}", one.message),
+        (None, None) => one.message.clone(),
     }
 }
 

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use super::place::path_of;
 use crate::document::{Glance, dialect_of, glance};
 use crate::domain::limits::REQUEST_BYTES;
-use crate::domain::{BodyMark, Name};
+use crate::domain::{BodyMark, BoundWaiver, Name};
 use crate::seed::{is_persona, slashed, walk};
 use crate::validate::Others;
 
@@ -71,12 +72,14 @@ pub(super) struct Folders {
     folders: Vec<Folder>,
     /// Where in them personas are; empty for anywhere.
     only: Vec<PathBuf>,
+    /// Findings that documents may carry.
+    pub(super) waivers: Arc<[BoundWaiver]>,
 }
 
 impl Folders {
-    pub(super) fn new(only: &[PathBuf]) -> Self {
+    pub(super) fn new(only: &[PathBuf], waivers: Arc<[BoundWaiver]>) -> Self {
         let plain = |path: &PathBuf| path.components().filter(|part| *part != Component::CurDir).collect();
-        Self { folders: Vec::new(), only: only.iter().map(plain).collect() }
+        Self { folders: Vec::new(), only: only.iter().map(plain).collect(), waivers }
     }
 
     /// Takes in a folder.
@@ -255,7 +258,8 @@ mod tests {
     #[test]
     fn notes_are_left_alone_where_nobody_said_where_personas_are() {
         let judged = |only: &[&str], path: &str, front: bool| {
-            let mut folders = Folders::new(&only.iter().map(PathBuf::from).collect::<Vec<_>>());
+            let mut folders =
+                Folders::new(&only.iter().map(PathBuf::from).collect::<Vec<_>>(), Arc::default());
             folders.add(Path::new("/w"));
             folders.is_judged(&folders.place(&format!("file:///w/{path}")), front)
         };

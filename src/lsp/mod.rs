@@ -21,6 +21,7 @@ use std::io::{self, BufReader, Read, Write};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use gen_lsp_types::ErrorCodes;
@@ -28,6 +29,7 @@ use gen_lsp_types::json_rpc::Error;
 
 use session::Session;
 
+use crate::domain::BoundWaiver;
 use crate::validate;
 
 /// Messages that were read and wait.
@@ -45,6 +47,8 @@ pub struct Options {
     pub pages: Option<PathBuf>,
     /// Which findings are told, and how bad each is.
     pub judging: validate::Options,
+    /// Findings that documents may carry.
+    pub waivers: Arc<[BoundWaiver]>,
 }
 
 /// How a conversation ended.

@@ -9,7 +9,8 @@ use super::position::{Encoding, Lines};
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::document::{Document, Input, glance, parse};
 use crate::domain::limits::DOCUMENT_BYTES;
-use crate::validate::{Beside, Judged, Neighbours, Options, judge_among};
+use crate::domain::{BoundWaiver, Digest};
+use crate::validate::{Beside, Judged, Neighbours, Options, judge_among, waive};
 
 /// The largest text that is kept and followed. What is larger than a registry takes is kept up to here, so that it can be
 /// cut down in the editor.
@@ -138,7 +139,12 @@ pub(super) fn judge(content: &[u8], place: &Place, folders: &mut Folders) -> Jud
     let files: Option<&dyn Fn(&str) -> bool> = if place.full.is_some() { Some(&exists) } else { None };
     let others = folders.others(place).map(|others| others as &dyn Beside);
     let neighbours = Neighbours { others, files, ..Neighbours::default() };
-    judge_among(&input, &Options::default(), neighbours)
+    let mut judged = judge_among(&input, &Options::default(), neighbours);
+    if !folders.waivers.is_empty() {
+        let waivers = BoundWaiver::holding_for(&folders.waivers, Digest::of(content));
+        waive(&mut judged.diagnostics, &waivers);
+    }
+    judged
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ impl Workspace {
     pub(super) fn new(options: Options, events: SyncSender<Event>) -> Self {
         Self {
             client: Client::default(),
-            folders: Folders::new(&options.only),
+            folders: Folders::new(&options.only, options.waivers),
             pages: Pages::new(options.pages),
             judging: options.judging,
             open: BTreeMap::new(),

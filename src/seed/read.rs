@@ -116,18 +116,19 @@ impl Job {
         stamp: Option<Stamp>,
         shaky: bool,
     ) -> Look {
-        let digest = Some(Digest::of(&content));
+        let digest = Digest::of(&content);
+        let waivers = BoundWaiver::holding_for(&self.waivers, digest);
+        let digest = Some(digest);
         if let Some(known) = &self.known
             && known.digest == digest
             && !matches!(known.state, State::Storable(_))
         {
             return Look::Read(Known { stamp, shaky, ..known.clone() }, None);
         }
-        let waivers = self.waivers.iter().filter(|bound| Some(bound.digest) == digest);
         let request = Validate {
             content: content.clone(),
             path: Some(self.relative.clone()),
-            waivers: waivers.map(|bound| bound.waiver.clone()).collect(),
+            waivers,
             ..Validate::default()
         };
         let examined = registry.examine(namespace, &request);

@@ -29,11 +29,13 @@ impl Fixed {
     }
 }
 
-/// Makes all fixes that may be trusted so far, of rules that are wanted. `judge` judges by every rule.
+/// Makes all fixes that may be trusted so far, of rules that are wanted and findings that nobody waived. `judge` judges by
+/// every rule.
 pub fn fix(content: &[u8], options: &Options, trust: Trust, mut judge: impl FnMut(&[u8]) -> Judged) -> Fixed {
     let mut fixed = Fixed { content: content.to_vec(), judged: judge(content), made: BTreeMap::new() };
     for _ in 0..ROUNDS {
-        let wanted = fixed.judged.diagnostics.iter().filter(|one| options.wants(one.code));
+        let wanted =
+            fixed.judged.diagnostics.iter().filter(|one| options.wants(one.code) && one.waived.is_none());
         let wanted: Vec<_> = wanted.cloned().collect();
         let all = Together::of(&wanted, trust);
         let Some((content, judged, made)) = better(&fixed, &all, &mut judge) else { break };

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use persona_registry::domain::Digest;
 use serde_json::{Value, json};
 
 use crate::harness::{Server, document};
 use crate::program::{Ended, beside, command, run};
+use crate::waivers::secret;
 
 pub const GOOD: &str = "---\nname: good\ndescription: Does one thing well.\n---\n# Good\n\nDo it well.\n";
 
@@ -264,4 +266,32 @@ async fn neighbours_are_the_same_on_many_cores() {
         })
         .collect();
     assert_eq!(ended.out.lines().collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn what_the_settings_waive_fails_nothing_and_is_told_with_its_reason() {
+    let text = format!(
+        "---\nname: vault\ndescription: Keeps keys.\n---\n# Vault\n\nThe key is {} here.\n",
+        secret()
+    );
+    let folder = folder(&[("vault.md", text.as_bytes())]);
+    let refused = validate(folder.path(), &["vault.md", "--format", "json"], 1).await;
+    let line: Value = serde_json::from_str(refused.out.trim()).unwrap();
+    assert_eq!(line["diagnostics"][0]["code"], "SEC405", "{line}");
+    let digest = Digest::of(text.as_bytes());
+    let waiver = format!("SEC405 {digest} a key out of the manual");
+    let settings = format!("[serve]\nwaivers = [{waiver:?}]\n");
+    std::fs::write(folder.path().join("persona.toml"), settings).unwrap();
+    let waived = validate(folder.path(), &["vault.md"], 0).await;
+    assert!(waived.out.contains("= waived: a key out of the manual"), "{}", waived.out);
+    assert!(waived.err.contains("1 file checked: no findings (1 waived)"), "{}", waived.err);
+    let sarif = validate(folder.path(), &["vault.md", "--format", "sarif"], 0).await;
+    let sarif: Value = serde_json::from_str(&sarif.out).unwrap();
+    let suppressed = json!([{ "kind": "external", "justification": "a key out of the manual" }]);
+    assert_eq!(sarif["runs"][0]["results"][0]["suppressions"], suppressed);
+    let github = validate(folder.path(), &["vault.md", "--format", "github"], 0).await;
+    assert!(github.out.starts_with("::notice file=vault.md,"), "{}", github.out);
+    // A byte more is another document.
+    std::fs::write(folder.path().join("vault.md"), text + "\n").unwrap();
+    validate(folder.path(), &["vault.md"], 1).await;
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Args, Format};
 use crate::cli::remote::Source;
@@ -11,14 +12,15 @@ use crate::config::Config;
 use crate::diagnostic::render::{self, sarif};
 use crate::diagnostic::{Code, Diagnostic, Severity, Trust};
 use crate::document::Input;
-use crate::domain::{Dialect, Profile};
-use crate::validate::{Beside, Fixed, Judged, Neighbours, Options, Others, fix, judge_among};
+use crate::domain::{BoundWaiver, Dialect, Digest, Profile};
+use crate::validate::{Beside, Fixed, Judged, Neighbours, Options, Others, fix, judge_among, waive};
 
 /// What every file is judged with.
 pub(super) struct Bench {
     /// The files of the folders that are judged whole.
     pub(super) others: Option<Others>,
     options: Options,
+    waivers: Arc<[BoundWaiver]>,
     dialect: Option<Dialect>,
     profile: Option<Profile>,
     stdin_filename: String,
@@ -44,8 +46,10 @@ pub(super) struct Seen {
     pub(super) path: String,
     pub(super) size: usize,
     pub(super) tokens: u32,
-    /// Findings that are told.
+    /// Findings that are told and not waived.
     pub(super) found: Vec<(Code, Severity)>,
+    /// How many more are waived.
+    pub(super) waived: usize,
     /// How many of them `--fix` would mend, and how many more `--unsafe-fixes`.
     pub(super) mendable: (usize, usize),
     /// Fixes that were made, or are shown.
@@ -72,6 +76,7 @@ impl Bench {
         Self {
             others: None,
             options: config.judging.clone(),
+            waivers: Arc::clone(&config.options.seeding.waivers),
             dialect: args.dialect,
             profile: args.profile,
             stdin_filename: args.stdin_filename.clone().unwrap_or_default(),
@@ -137,7 +142,12 @@ impl Bench {
         let on_disk = path.is_some_and(|path| Path::new(path).is_file());
         let files: Option<&dyn Fn(&str) -> bool> = if on_disk { Some(&exists) } else { None };
         let others = self.others.as_ref().map(|others| others as &dyn Beside);
-        judge_among(&input, options, Neighbours { others, files, ..Neighbours::default() })
+        let mut judged = judge_among(&input, options, Neighbours { others, files, ..Neighbours::default() });
+        if !self.waivers.is_empty() {
+            let waivers = BoundWaiver::holding_for(&self.waivers, Digest::of(content));
+            waive(&mut judged.diagnostics, &waivers);
+        }
+        judged
     }
 
     fn told(&self, path: &str, content: &[u8], judged: &Judged, made: &BTreeMap<Code, usize>) -> Told {
@@ -189,14 +199,15 @@ impl Bench {
         made: BTreeMap<Code, usize>,
         told: Told,
     ) -> Seen {
-        let found = &judged.diagnostics;
-        let mendable = |trust| found.iter().filter(|one: &&Diagnostic| one.fix(trust).is_some()).count();
+        let found: Vec<&Diagnostic> = judged.diagnostics.iter().filter(|one| one.waived.is_none()).collect();
+        let mendable = |trust| found.iter().filter(|one| one.fix(trust).is_some()).count();
         let (safe, all) = (mendable(Trust::Safe), mendable(Trust::Unsafe));
         Seen {
             path,
             size: content.len(),
             tokens: judged.document.derived.token_estimate,
             found: found.iter().map(|one| (one.code, one.severity)).collect(),
+            waived: judged.diagnostics.len() - found.len(),
             mendable: (safe, all - safe),
             made,
             told,

@@ -14,6 +14,7 @@ pub(super) struct Tally {
     pub(super) errors: usize,
     pub(super) warnings: usize,
     pub(super) infos: usize,
+    pub(super) waived: usize,
     /// Fixes that were made, or would be.
     pub(super) fixes: usize,
     /// Files that they changed, or would.
@@ -31,6 +32,7 @@ impl Tally {
 
     pub(super) fn count(&mut self, seen: &Seen) {
         self.files += 1;
+        self.waived += seen.waived;
         for (_, severity) in &seen.found {
             match severity {
                 Severity::Error => self.errors += 1,
@@ -84,6 +86,9 @@ impl Tally {
             counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| some(*count, word)).collect();
         line.push_str(": ");
         line.push_str(&if counts.is_empty() { "no findings".to_owned() } else { counts.join(", ") });
+        if self.waived > 0 {
+            line.push_str(&format!(" ({} waived)", self.waived));
+        }
         line
     }
 
@@ -113,6 +118,8 @@ mod tests {
         assert_eq!(tally.told(), "1 file checked, 2 beside them skipped (README and the like): no findings");
         let tally = Tally { files: 3, errors: 1, warnings: 2, unread: 1, ..Tally::default() };
         assert_eq!(tally.told(), "3 files checked, 1 not readable or writable: 1 error, 2 warnings");
+        let tally = Tally { files: 3, errors: 1, waived: 2, ..Tally::default() };
+        assert_eq!(tally.told(), "3 files checked: 1 error (2 waived)");
         let tally = Tally { files: 3, fixes: 4, changed: 2, infos: 1, ..Tally::default() };
         assert_eq!(tally.told(), "3 files checked, 2 changed by 4 fixes: 1 info");
         let tally = Tally { files: 3, fixes: 1, changed: 1, errors: 9, only_shown: true, ..Tally::default() };

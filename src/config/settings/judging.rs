@@ -39,3 +39,16 @@ pub(super) const SEVERITY: Setting = Setting {
     example: "CNT208=info",
     set: |config, given| given.each(kind::severity).map(|it| config.judging.set_levels(it)),
 };
+
+/// Waivers are the registry's that takes the folders in; `persona validate` and editors go by them too.
+pub(super) const WAIVERS: Setting = Setting {
+    section: Section::Serve,
+    key: "waivers",
+    flag: "waiver",
+    variable: "PERSONA_WAIVERS",
+    kind: Kind::Waivers,
+    default: Fallback::Words("none"),
+    help: "Findings that files of the folders may carry: the rule, the digest of the file that it holds for, and why",
+    example: "SEC405 sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 An example key",
+    set: |config, given| given.each(kind::waiver).map(|it| config.options.seeding.waivers = it.into()),
+};

@@ -11,6 +11,7 @@ pub fn github(path: &str, content: &[u8], diagnostics: &[Diagnostic]) -> String 
     let mut commands = String::new();
     for one in diagnostics {
         let command = match one.severity {
+            _ if one.waived.is_some() => "notice",
             Severity::Error => "error",
             Severity::Warning => "warning",
             Severity::Info => "notice",

@@ -26,7 +26,22 @@ pub struct Finding {
     partial_fingerprints: Prints,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fixes: Vec<Fix>,
+    /// Where the finding is waived: by the settings, which are outside of the file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressions: Vec<Suppression>,
     properties: Properties,
+}
+
+#[derive(Debug, Serialize)]
+struct Suppression {
+    kind: &'static str,
+    justification: String,
+}
+
+impl Suppression {
+    fn of(reason: &String) -> Self {
+        Self { kind: "external", justification: reason.clone() }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -165,6 +180,7 @@ impl<'a> File<'a> {
             related_locations: labels.collect(),
             partial_fingerprints: Prints { line: print(one.code, line, *nth) },
             fixes: one.fixes.iter().map(|fix| self.fix(fix)).collect(),
+            suppressions: one.waived.iter().map(Suppression::of).collect(),
             properties: Properties { blocks_storing: one.blocks_storing(), field: one.field.clone() },
         }
     }
