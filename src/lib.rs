@@ -5,6 +5,7 @@
 
 pub mod disk;
 pub mod domain;
+pub mod metrics;
 pub mod audit;
 pub mod filter;
 pub mod diagnostic;
@@ -20,6 +21,7 @@ pub mod wire;
 pub mod auth;
 pub mod edge;
 pub mod grpc;
+pub mod http;
 pub mod client;
 pub mod server;
 pub mod config;

@@ -2,8 +2,10 @@
 
 mod accept;
 mod drive;
+mod error;
 mod exposure;
 mod meter;
+mod pages;
 pub mod tls;
 
 use std::future::Future;
@@ -20,12 +22,15 @@ use tokio::task::JoinSet;
 use tonic::service::Routes;
 
 use self::accept::accept;
+pub use self::error::ServeError;
 pub use self::exposure::{Exposed, may_listen};
+use self::pages::{bind, tell_pages};
 use crate::auth::{self, Authenticator};
 use crate::domain::{Access, Caller, Principal};
 use crate::edge::cors::{OriginError, Origins};
 use crate::edge::{self, Edge, Gate, Turned};
 use crate::grpc::{self, Services, Transport, Web};
+use crate::metrics::Calls;
 use crate::registry::{self, AuditEvent, OpenError, OpenReport, Registry};
 use crate::seed;
 
@@ -65,6 +70,8 @@ pub struct Options {
     /// How long a new connection may take to say which protocol it speaks, and one of HTTP/1.1 for the head of each
     /// request. Default 10 s.
     pub first_bytes: Duration,
+    /// Where metrics are told over plain HTTP; none: nowhere. Default: none.
+    pub metrics: Option<SocketAddr>,
     /// TLS; none: connections are plain.
     pub tls: Option<tls::Options>,
     /// Listen where other machines reach it though it is plain. Default: no.
@@ -96,6 +103,7 @@ impl Options {
             vain_each_second: Duration::from_millis(100),
             keepalive: Duration::from_secs(20),
             first_bytes: Duration::from_secs(10),
+            metrics: None,
             tls: None,
             insecure: false,
             connection_age: Some(Duration::from_secs(60 * 60)),
@@ -104,48 +112,13 @@ impl Options {
     }
 }
 
-/// Why the server does not start, or stopped without being told.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// API tokens cannot be read.
-    #[error("API tokens cannot be read: {0}")]
-    Tokens(#[from] auth::TokenError),
-    /// What was given as an origin of web pages is none.
-    #[error("pages cannot be allowed: {0}")]
-    Origin(#[from] OriginError),
-    /// What it is to listen on is not secure.
-    #[error("{0}; {help}", help = Exposed::HELP)]
-    Exposed(Exposed),
-    /// The files of TLS are of no use.
-    #[error("TLS cannot be turned on: {0}")]
-    Tls(tls::TlsError),
-    /// The registry does not open.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// A task that must not fail did.
-    #[error("starting failed: {0}")]
-    Task(#[from] tokio::task::JoinError),
-    /// A folder could not be taken in at all.
-    #[error("the folder {dir} could not be taken in: {error}")]
-    Seed {
-        /// The folder.
-        dir: PathBuf,
-        /// Why.
-        error: registry::Error,
-    },
-    /// Reflection cannot be built; a fault of the build.
-    #[error("reflection cannot be built: {0}")]
-    Reflection(#[from] tonic_reflection::server::Error),
-    /// The listener is of no use.
-    #[error("the listener is of no use: {0}")]
-    Listener(std::io::Error),
-}
-
 /// What there is to tell once calls are served.
 #[derive(Debug)]
 pub struct Ready {
     /// Where calls are served.
     pub address: SocketAddr,
+    /// Where metrics are told, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// The registry, for whoever embeds the server.
     pub registry: Registry,
     /// What opening took.
@@ -179,6 +152,10 @@ pub async fn run(
 ) -> Result<(), ServeError> {
     let address = listener.local_addr().map_err(ServeError::Listener)?;
     may_listen(address, &options).map_err(ServeError::Exposed)?;
+    let pages = match options.metrics {
+        Some(address) => Some(bind(address, &options).await?),
+        None => None,
+    };
     // Ends with this function, as what it holds.
     let mut reloading = JoinSet::new();
     let tls = match options.tls.clone() {
@@ -219,7 +196,8 @@ pub async fn run(
         followed.map(seed::Follower::new).collect()
     };
     let followers = tokio::task::spawn_blocking(watching).await?;
-    tell(News::Ready(Box::new(Ready { address, registry: registry.clone(), opened, seeded })));
+    let metrics = pages.as_ref().and_then(|pages| pages.local_addr().ok());
+    tell(News::Ready(Box::new(Ready { address, metrics, registry: registry.clone(), opened, seeded })));
     let mut followers = follow(followers, &registry, &options, &following, &tell);
 
     let (stop_accepting, accepting) = watch::channel(false);
@@ -229,7 +207,19 @@ pub async fn run(
         let registry = registry.clone();
         watching.spawn(async move { auth.run(|changed| registry.audit(reloaded(changed))).await });
     }
-    let service = Web::new(Edge::new(routes, gate, grpc::status::at_edge), origins, options.stall_limit);
+    let calls = Arc::new(Calls::new(grpc::paths()));
+    // Ends with this function: whoever asks how a drain goes is answered.
+    let mut telling = JoinSet::new();
+    if let Some(pages) = pages {
+        telling.spawn(tell_pages(
+            pages,
+            registry.clone(),
+            Arc::clone(&calls),
+            options.registry.metrics.clone(),
+        ));
+    }
+    let service =
+        Web::new(Edge::new(routes, gate, grpc::status::at_edge, calls), origins, options.stall_limit);
     let connections = tokio::spawn(accept(listener, service, tls, options.clone(), accepting));
     shutdown.await;
 

@@ -37,6 +37,17 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         section: Section::Serve,
+        key: "metrics-listen",
+        flag: "metrics-listen",
+        variable: "PERSONA_METRICS_LISTEN",
+        kind: Kind::Address,
+        default: Fallback::Words("metrics are not told"),
+        help: "Address to tell metrics on: /metrics for Prometheus, /healthz for probes, over plain HTTP",
+        example: "127.0.0.1:9464",
+        set: |config, given| given.one(kind::address).map(|it| config.options.metrics = Some(it)),
+    },
+    Setting {
+        section: Section::Serve,
         key: "data-dir",
         flag: "data-dir",
         variable: "PERSONA_DATA_DIR",

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use super::share::Place;
 use super::stall::{self, Guard};
 use super::{Explain, Failure, lines};
 use crate::auth::Session;
+use crate::metrics::Method;
 
 /// A body that ends in order whatever its code or its reader does.
 pub struct GuardedBody<B> {
@@ -25,7 +27,7 @@ pub struct GuardedBody<B> {
     end: Option<Pin<Box<dyn Future<Output = Failure> + Send>>>,
     explain: Explain,
     span: tracing::Span,
-    started: Instant,
+    counted: Counted,
     /// Tells the stream's task when the reader does not take what it was given.
     guard: Option<Guard>,
     state: State,
@@ -37,6 +39,13 @@ const FAULTS: [&str; 3] = ["2", "13", "15"];
 
 /// Frames of data that only a stream has.
 const STREAM_FRAMES: u32 = 2;
+
+/// Where a call is counted once it is over.
+#[derive(Debug)]
+pub(super) struct Counted {
+    pub method: Arc<Method>,
+    pub started: Instant,
+}
 
 /// What may end a call from outside, and what it holds until it ends.
 #[derive(Debug, Default)]
@@ -85,7 +94,7 @@ impl<B: Body> GuardedBody<B> {
         watchdog: Watchdog,
         explain: Explain,
         span: tracing::Span,
-        started: Instant,
+        counted: Counted,
     ) -> Self {
         let state = headers.get("grpc-status").map_or(State::Streaming, ended);
         let guard = stall::current();
@@ -93,7 +102,7 @@ impl<B: Body> GuardedBody<B> {
         if let (Some(guard), State::Streaming) = (&guard, &state) {
             guard.arm();
         }
-        Self { inner, watchdog, end: None, explain, span, started, guard, state, frames: 0 }
+        Self { inner, watchdog, end: None, explain, span, counted, guard, state, frames: 0 }
     }
 }
 
@@ -183,7 +192,9 @@ impl<B> Drop for GuardedBody<B> {
             State::Ended(status) => status.as_str(),
             State::Streaming => "cut",
         };
-        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let took = self.counted.started.elapsed();
+        self.counted.method.ended(status, took);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.span.in_scope(|| match status {
             // What went well is of interest to whoever debugs; a line a call would cost more than the call.
             "0" | "cut" => tracing::debug!(grpc_status = status, micros, "done"),

@@ -25,7 +25,7 @@ use tower::{Service, ServiceExt as _};
 use tracing::Instrument as _;
 
 pub use self::body::GuardedBody;
-use self::body::Watchdog;
+use self::body::{Counted, Watchdog};
 pub use self::conduct::{Conduct, Vain};
 use self::gate::{Call, Entered, Entry};
 pub use self::gate::{Gate, Tell, Turned};
@@ -33,6 +33,7 @@ use self::lines::Lines;
 pub use self::peer::{Peer, PeerCertificate, UnreadableCertificate, WithPeer};
 pub use self::share::{Kind, Limits};
 use crate::auth::Refusal;
+use crate::metrics::Calls;
 
 /// Name of the header that carries the request id, both ways.
 pub const REQUEST_ID: &str = "x-request-id";
@@ -87,12 +88,13 @@ pub struct Edge<S> {
     inner: S,
     gate: Gate,
     explain: Explain,
+    calls: Arc<Calls>,
 }
 
 impl<S> Edge<S> {
-    /// Puts the edge around a service.
-    pub const fn new(inner: S, gate: Gate, explain: Explain) -> Self {
-        Self { inner, gate, explain }
+    /// Puts the edge around a service; `calls` counts what comes and how it ends.
+    pub const fn new(inner: S, gate: Gate, explain: Explain, calls: Arc<Calls>) -> Self {
+        Self { inner, gate, explain, calls }
     }
 }
 
@@ -121,6 +123,7 @@ where
             principal = tracing::field::Empty
         );
         let started = Instant::now();
+        let method = self.calls.begin(request.uri().path());
         let conduct = request.extensions().get::<Conduct>().cloned();
         let begun = match deadline::of(request.headers()) {
             Err(problem) => Begun::Ended(Failure::TimeoutInvalid(problem)),
@@ -162,7 +165,14 @@ where
             if let Ok(value) = HeaderValue::from_str(&call_id) {
                 parts.headers.insert(REQUEST_ID, value);
             }
-            let body = GuardedBody::new(body, &parts.headers, watchdog, explain, inside, started);
+            let body = GuardedBody::new(
+                body,
+                &parts.headers,
+                watchdog,
+                explain,
+                inside,
+                Counted { method, started },
+            );
             Ok(Response::from_parts(parts, body))
         };
         Box::pin(future.instrument(span))

@@ -11,6 +11,7 @@ mod watch;
 mod web;
 mod writes;
 
+use prost::Message as _;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
@@ -55,6 +56,28 @@ pub async fn services(registry: &Registry) -> Result<Services, tonic_reflection:
         .add_service(reflection().build_v1alpha()?)
         .prepare();
     Ok(Services { routes: Transport::new(routes), health })
+}
+
+/// The paths of all methods, those of health and reflection too.
+#[must_use]
+pub fn paths() -> Vec<String> {
+    let sets = [
+        crate::wire::DESCRIPTORS,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ];
+    // What the build put there can be read.
+    let files = sets.into_iter().filter_map(|set| prost_types::FileDescriptorSet::decode(set).ok());
+    let mut paths = Vec::new();
+    for file in files.flat_map(|set| set.file) {
+        for service in &file.service {
+            let (package, service_name) = (file.package(), service.name());
+            paths
+                .extend(service.method.iter().map(|one| format!("/{package}.{service_name}/{}", one.name())));
+        }
+    }
+    paths
 }
 
 /// Tells load balancers that nothing here serves any more.

@@ -167,8 +167,11 @@ impl Committer {
             }));
         }
         if !commits.is_empty() {
+            let metrics = self.shared.options.metrics.clone();
+            metrics.group_size.observe_count(commits.len());
+            let begun = Instant::now();
             match self.journal.append(&commits) {
-                Ok(()) => {}
+                Ok(()) => metrics.sync_seconds.observe_time(begun.elapsed()),
                 Err(AppendError::Full) => {
                     self.shared.set_state(WriteState::Full);
                     let free_bytes = self.dir.free_bytes().unwrap_or(0);
@@ -191,6 +194,7 @@ impl Committer {
                 self.cancel_dump();
             }
             let audited = self.record(&commits);
+            let begun = Instant::now();
             if let Err(error) = self.show(commits) {
                 if self.broken {
                     tracing::error!(%error, "durable commits cannot be shown until there is room for them");
@@ -202,6 +206,7 @@ impl Committer {
                 }
                 return answer_all(group, &Error::OutcomeUnknown);
             }
+            metrics.apply_seconds.observe_time(begun.elapsed());
             self.shared.set_state(if audited { WriteState::Writable } else { WriteState::Full });
         }
         if group.iter().any(|(proposal, _)| self.is_unsettled(proposal))

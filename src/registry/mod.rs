@@ -47,6 +47,7 @@ use self::shared::{Shared, View};
 use self::snapshots::Snapshots;
 use crate::domain::{Clock, Revision, StoreId, SystemClock, Timestamp, limits};
 use crate::journal;
+use crate::metrics::Writes;
 use crate::store;
 
 pub use crate::audit::{Action as AuditAction, Filter as AuditFilter, Record as AuditRecord};
@@ -120,6 +121,8 @@ pub struct Options {
     pub snapshot_bytes: u64,
     /// How the audit log behaves.
     pub audit: crate::audit::Options,
+    /// Where writes are counted.
+    pub metrics: Writes,
     /// Where wall time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -148,6 +151,7 @@ impl Options {
             floor_interval: Duration::from_secs(10 * 60),
             snapshot_bytes: 256 * 1024 * 1024,
             audit: crate::audit::Options::default(),
+            metrics: Writes::default(),
             clock: Arc::new(SystemClock),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use persona_registry::edge::{Edge, REQUEST_ID};
 use persona_registry::grpc;
+use persona_registry::metrics::Calls;
 use persona_registry::registry::Registry;
 use persona_registry::wire::pb;
 use persona_registry::wire::pb::persona_service_client::PersonaServiceClient;
@@ -86,7 +88,7 @@ impl http_body::Body for Crumbling {
 /// The registry's services behind the edge, with mishaps in them.
 pub async fn clumsy_service(registry: &Registry) -> Edge<Clumsy<grpc::Transport<Routes>>> {
     let services = grpc::services(registry).await.unwrap();
-    Edge::new(Clumsy(services.routes), crate::errors::open(), grpc::status::at_edge)
+    Edge::new(Clumsy(services.routes), crate::errors::open(), grpc::status::at_edge, Arc::new(Calls::new([])))
 }
 
 /// Serves them; gives the address.

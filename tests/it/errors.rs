@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use persona_registry::edge::{self, Edge, Gate};
 use persona_registry::grpc::status::at_edge;
+use persona_registry::metrics::Calls;
 use persona_registry::wire::pb::persona_service_client::PersonaServiceClient;
 use persona_registry::wire::pb::{self, ErrorReason};
 use tonic::transport::Channel;
@@ -353,6 +355,9 @@ async fn by_a_panic() -> Status {
         }
         Ok::<_, Infallible>(http::Response::new(Full::<Bytes>::default()))
     });
-    let answer = Edge::new(broken, open(), at_edge).call(http::Request::new(())).await.unwrap();
+    let answer = Edge::new(broken, open(), at_edge, Arc::new(Calls::new([])))
+        .call(http::Request::new(()))
+        .await
+        .unwrap();
     Status::from_header_map(answer.headers()).unwrap()
 }

@@ -42,6 +42,11 @@ impl Server {
 
     /// A server whose options the test changes first.
     pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
+        Self::try_start_with(change).await.unwrap()
+    }
+
+    /// The same, where it may not start.
+    pub async fn try_start_with(change: impl FnOnce(&mut Options)) -> Result<Self, ServeError> {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let mut options = Options::new(dir.path().join("data"));
         options.registry.tick = Duration::from_millis(20);
@@ -52,7 +57,7 @@ impl Server {
         options.grace = Duration::from_secs(5);
         change(&mut options);
         let stopped = Stopped { dir, options };
-        stopped.start().await.unwrap()
+        stopped.start().await
     }
 
     async fn run(stopped: Stopped, listener: TcpListener) -> Result<Self, ServeError> {

@@ -81,6 +81,7 @@ mod lsp;
 mod lsp_editor;
 mod lsp_wild;
 mod model;
+mod metrics;
 mod model_alone;
 mod model_calls;
 mod model_many;

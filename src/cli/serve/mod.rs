@@ -64,6 +64,9 @@ pub(crate) async fn run(mut config: Config, out: &mut Output) -> Result<Outcome,
                     // Whoever starts the server from a script reads the address here; a closed stdout is no reason
                     // to stop.
                     drop(out.line(&format!("listening on {}", ready.address)));
+                    if let Some(metrics) = ready.metrics {
+                        drop(out.line(&format!("metrics on http://{metrics}/metrics")));
+                    }
                     // Where the log is for machines, nothing else stands between its lines.
                     if !json || out.has_reader() {
                         announce(&ready, &said, out);

@@ -276,6 +276,14 @@ impl Watch {
             }
         }
         let fragment = !self.pending.is_empty();
+        if !fragment && !self.catching_up {
+            let shared = &self.registry.shared;
+            shared
+                .options
+                .metrics
+                .watch_lag_seconds
+                .observe_time(shared.clock.now().since(self.pending_time));
+        }
         let token = if fragment { String::new() } else { self.token() };
         let event = Event::Changes { revision: self.cursor, time: self.pending_time, changes, fragment };
         Ok((event, token))
