@@ -9,13 +9,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::service::TowerToHyperService;
 use persona_registry::wire::pb;
 use prost::Message;
 use tokio::net::TcpListener;
-use tokio_stream::StreamExt as _;
 use tonic::body::Body;
 use tonic::server::{Grpc, NamedService};
-use tonic::transport::server::TcpIncoming;
+use tonic::service::Routes;
 use tonic_prost::ProstCodec;
 use tower::Service;
 
@@ -29,11 +31,15 @@ pub fn serve(get: &Path, list: &Path) -> Result<(), Failure> {
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("listening on {}", listener.local_addr()?);
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let server =
-            tonic::transport::Server::builder().add_service(Anchor { get: get.into(), list: list.into() });
-        server.serve_with_incoming(incoming.map(|stream| stream)).await?;
-        Ok(())
+        let routes = Routes::new(Anchor { get: get.into(), list: list.into() }).prepare();
+        // What `tonic::transport::Server` does below its services; its feature would change how the client under test speaks.
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            let service = TowerToHyperService::new(routes.clone());
+            let connection = http2::Builder::new(TokioExecutor::new());
+            tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
+        }
     })
 }
 
