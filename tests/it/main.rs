@@ -48,6 +48,7 @@ mod crash_kill;
 mod crash_live;
 mod crash_snapshot;
 mod crash_view;
+mod crowds;
 mod disk_full;
 mod documents;
 mod drain;
