@@ -91,6 +91,7 @@ mod promises;
 mod proxy;
 mod purging;
 mod raw;
+mod ready;
 mod reads;
 mod recorder;
 mod rendering;
