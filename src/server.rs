@@ -1,6 +1,7 @@
 //! The server: opens the registry, takes in the folders, serves until told to stop, then drains.
 
 mod accept;
+mod coalesce;
 mod drive;
 mod error;
 mod exposure;

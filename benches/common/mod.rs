@@ -59,7 +59,13 @@ impl Program {
     /// With this for `RUST_LOG`; none: what is logged by default.
     pub fn logging(arguments: &[String], folder: &Path, log: Option<&str>) -> Result<Self, Failure> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
-        command.args(arguments).current_dir(folder).stdin(Stdio::null());
+        command.args(arguments);
+        Self::run(command, folder, log)
+    }
+
+    /// Any command in that folder.
+    pub fn run(mut command: Command, folder: &Path, log: Option<&str>) -> Result<Self, Failure> {
+        command.current_dir(folder).stdin(Stdio::null());
         match log {
             Some(log) => command.env("RUST_LOG", log),
             None => command.env_remove("RUST_LOG"),
@@ -74,6 +80,10 @@ impl Program {
         Ok(Self { child, out: Lines::of(out), err: Lines::of(err) })
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// MiB that the process holds now, and the most that it ever held.
     pub fn memory(&self) -> Result<(f64, f64), Failure> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
@@ -82,6 +92,16 @@ impl Program {
             line.trim().trim_end_matches(" kB").parse::<f64>().map(|kib| kib / 1024.0)
         };
         Ok((of("VmRSS:")?, of("VmHWM:")?))
+    }
+
+    /// When it said where it listens, and where that is.
+    pub fn listens(&self) -> Result<(Instant, String), Failure> {
+        let Ok((came, line)) = self.out.next() else {
+            let told: Vec<_> = self.err.0.try_iter().map(|(_, line)| line).collect();
+            return Err(format!("the server did not start: {}", told.join("\n")).into());
+        };
+        let address = line.strip_prefix("listening on ").ok_or("another first line")?;
+        Ok((came, address.to_owned()))
     }
 
     /// Asks it to stop, and waits until it has.
@@ -119,11 +139,7 @@ pub fn serve_logging(
     arguments.extend_from_slice(more);
     let begun = Instant::now();
     let server = Program::logging(&arguments, folder, log)?;
-    let Ok((came, line)) = server.out.next() else {
-        let told: Vec<_> = server.err.0.try_iter().map(|(_, line)| line).collect();
-        return Err(format!("the server did not start: {}", told.join("\n")).into());
-    };
-    let address = line.strip_prefix("listening on ").ok_or("another first line")?.to_owned();
+    let (came, address) = server.listens()?;
     Ok((server, address, (came - begun).as_secs_f64()))
 }
 

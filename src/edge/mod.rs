@@ -116,21 +116,28 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let call_id = request_id::of(request.headers());
+        let started = Instant::now();
+        let entry = deadline::of(request.headers()).map_err(Failure::TimeoutInvalid).map(|deadline| {
+            let call = Call::of(&request, &call_id);
+            let entry = self.gate.enter(&call, request.headers(), request.extensions());
+            (entry, deadline.map(|within| started + within))
+        });
+        // In the span from the beginning where it is known: a log in JSON reads all fields again when one is added.
+        let principal = match &entry {
+            Ok((Entry::Now(Ok(entered)), _)) => Some(entered.caller.principal.as_str()),
+            _ => None,
+        };
         let span = tracing::info_span!(
             "rpc",
             method = request.uri().path(),
             request_id = &*call_id,
-            principal = tracing::field::Empty
+            principal = principal
         );
-        let started = Instant::now();
         let method = self.calls.begin(request.uri().path());
         let conduct = request.extensions().get::<Conduct>().cloned();
-        let begun = match deadline::of(request.headers()) {
-            Err(problem) => Begun::Ended(Failure::TimeoutInvalid(problem)),
-            Ok(deadline) => {
-                let deadline = deadline.map(|within| started + within);
-                span.in_scope(|| self.begin(request, &call_id, deadline))
-            }
+        let begun = match entry {
+            Err(failure) => Begun::Ended(failure),
+            Ok((entry, deadline)) => span.in_scope(|| self.begin(request, entry, &call_id, deadline)),
         };
         let (explain, inside) = (self.explain, span.clone());
         let future = async move {
@@ -196,6 +203,7 @@ impl<S> Edge<S> {
     fn begin<B>(
         &mut self,
         mut request: Request<B>,
+        entry: Entry,
         call_id: &Arc<str>,
         deadline: Option<Instant>,
     ) -> Begun<S::Future, Result<S::Response, S::Error>>
@@ -204,8 +212,6 @@ impl<S> Edge<S> {
         S::Future: Send + 'static,
         B: Send + 'static,
     {
-        let call = Call::of(&request, call_id);
-        let entry = self.gate.enter(&call, request.headers(), request.extensions());
         let bearer = match entry {
             Entry::Now(Err(failure)) => return Begun::Ended(failure),
             Entry::Now(Ok(entered)) => {
@@ -221,6 +227,7 @@ impl<S> Edge<S> {
             let path = request.uri().path().to_owned();
             let call = Call { path: &path, call_id: &call_id, peer };
             let entered = edge.gate.verify(&call, &bearer).await?;
+            tracing::Span::current().record("principal", entered.caller.principal.as_str());
             let watchdog = edge.admitted(entered, &mut request, deadline);
             Ok((edge.inner.oneshot(request).await, watchdog))
         };
@@ -230,7 +237,6 @@ impl<S> Edge<S> {
     /// Tells the services who calls, and the body what may end it.
     fn admitted<B>(&self, entered: Entered, request: &mut Request<B>, deadline: Option<Instant>) -> Watchdog {
         let Entered { caller, session, place } = entered;
-        tracing::Span::current().record("principal", caller.principal.as_str());
         request.extensions_mut().insert(caller);
         let session = session.map(|session| (self.gate.clone(), session));
         Watchdog { deadline, session, _place: Some(place) }

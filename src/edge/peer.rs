@@ -98,6 +98,11 @@ impl<S> WithPeer<S> {
     pub const fn new(inner: S, peer: Peer, conduct: Conduct) -> Self {
         Self { inner, peer, conduct }
     }
+
+    /// Where what the connection costs in vain is counted.
+    pub fn conduct(&self) -> Conduct {
+        self.conduct.clone()
+    }
 }
 
 impl<S, B> Service<Request<B>> for WithPeer<S>

@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -43,11 +44,53 @@ pub(super) fn current() -> Option<Guard> {
     GUARD.try_with(Clone::clone).ok()
 }
 
-/// Runs the tasks of HTTP/2 streams, and ends those that stall.
-#[derive(Debug, Clone, Copy)]
+/// Runs the tasks of one connection's HTTP/2 streams, counts them, and ends those that stall.
+#[derive(Debug, Clone)]
 pub struct Executor {
     /// How long data may wait for a reader.
-    pub limit: Duration,
+    limit: Duration,
+    running: Running,
+}
+
+impl Executor {
+    /// For a new connection.
+    #[must_use]
+    pub fn new(limit: Duration) -> Self {
+        Self { limit, running: Running::default() }
+    }
+
+    /// Tells from now on how many streams run.
+    #[must_use]
+    pub fn running(&self) -> Running {
+        self.running.clone()
+    }
+}
+
+/// How many streams of a connection run.
+#[derive(Debug, Clone, Default)]
+pub struct Running(Arc<AtomicUsize>);
+
+impl Running {
+    /// So many now.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn one(&self) -> One {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        One(self.clone())
+    }
+}
+
+/// One stream that is counted until this is dropped.
+#[derive(Debug)]
+struct One(Running);
+
+impl Drop for One {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl<F> hyper::rt::Executor<F> for Executor
@@ -58,7 +101,7 @@ where
     fn execute(&self, future: F) {
         let guard = Guard::default();
         let task = Box::pin(GUARD.scope(guard.clone(), future));
-        tokio::spawn(Guarded { task, guard, limit: self.limit, timer: None });
+        tokio::spawn(Guarded { task, guard, limit: self.limit, timer: None, _one: self.running.one() });
     }
 }
 
@@ -68,6 +111,7 @@ struct Guarded<F> {
     guard: Guard,
     limit: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    _one: One,
 }
 
 impl<F: Future> Future for Guarded<F> {

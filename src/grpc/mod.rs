@@ -2,6 +2,7 @@
 
 mod admin_service;
 mod audit;
+mod made;
 mod parse;
 mod persona_service;
 mod reads;
@@ -21,6 +22,7 @@ use crate::wire::pb::admin_service_server::AdminServiceServer;
 use crate::wire::pb::persona_service_server::PersonaServiceServer;
 
 pub use self::admin_service::Admin;
+use self::made::Ready;
 pub use self::persona_service::Personas;
 pub use self::transport::Transport;
 pub use self::web::Web;
@@ -35,8 +37,9 @@ pub struct Services {
 
 /// The services of a registry: personas, administration, health, and reflection in both versions.
 pub async fn services(registry: &Registry) -> Result<Services, tonic_reflection::server::Error> {
-    let personas = PersonaServiceServer::new(Personas::new(registry.clone()))
-        .max_decoding_message_size(limits::REQUEST_BYTES);
+    let personas = Personas::new(registry.clone());
+    let service =
+        PersonaServiceServer::new(personas.clone()).max_decoding_message_size(limits::REQUEST_BYTES);
     let admin = AdminServiceServer::new(Admin::new(registry.clone()))
         .max_decoding_message_size(limits::REQUEST_BYTES);
     let (health, health_service) = tonic_health::server::health_reporter();
@@ -49,7 +52,7 @@ pub async fn services(registry: &Registry) -> Result<Services, tonic_reflection:
             // So that tools can show the reasons in the details of a status.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    let routes = Routes::new(personas)
+    let routes = Routes::new(Ready::new(service, personas))
         .add_service(admin)
         .add_service(health_service)
         .add_service(reflection().build_v1()?)

@@ -2,15 +2,17 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
-use prost::Message as _;
+use prost::Message;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
+use super::made::{GetAnswer, KEPT_BYTES, ListAnswer, encoded};
 use super::{status, watch};
 use crate::domain::{Caller, Persona, View};
 use crate::edge::Peer;
-use crate::registry::{AuditEvent, Error, Registry};
+use crate::registry::{AuditEvent, Error, Registry, Shelf};
 use crate::wire::pb::ErrorReason;
 use crate::wire::{self, pb};
 
@@ -18,20 +20,51 @@ use crate::wire::{self, pb};
 #[derive(Debug, Clone)]
 pub struct Personas {
     pub(super) registry: Registry,
+    /// Encoded personas.
+    pub(super) shelf: Arc<Shelf>,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
 
+macro_rules! answer {
+    ($name:literal, $self:ident . $method:ident ( $request:ident )) => {{
+        let caller = caller(&$request)?;
+        let peer = peer(&$request);
+        match $self.$method(&caller, $request.into_inner()).await {
+            Ok(answer) => Ok(Response::new(answer)),
+            Err(error) => Err(refused(&$self.registry, &caller, peer, $name, &error)),
+        }
+    }};
+}
+
 /// Bytes that a persona takes in a list, its tag and length included.
 pub(super) fn size(persona: &Persona, view: View) -> usize {
-    wire::persona(persona, view).encoded_len() + 8
+    wire::persona(persona, view).encoded_len() + AROUND
+}
+
+/// Bytes of a persona's tag and length in a list, at most.
+pub(super) const AROUND: usize = 8;
+
+/// What an answer with encoded personas says. Only a fault of the build makes it anything else.
+fn decoded<A: Message + Default>(answer: Response<impl Message>) -> Answer<A> {
+    let bytes = answer.into_inner().encode_to_vec();
+    let decoded = A::decode(&*bytes).map(Response::new);
+    decoded.map_err(|error| status::of(&Error::Internal(error.to_string())))
 }
 
 impl Personas {
     /// Answers from this registry.
     #[must_use]
-    pub const fn new(registry: Registry) -> Self {
-        Self { registry }
+    pub fn new(registry: Registry) -> Self {
+        Self { registry, shelf: Arc::new(Shelf::new(KEPT_BYTES, encoded)) }
+    }
+
+    pub(super) async fn get_answer(&self, request: Request<pb::GetPersonaRequest>) -> Answer<GetAnswer> {
+        answer!("GetPersona", self.get(request))
+    }
+
+    pub(super) async fn list_answer(&self, request: Request<pb::ListPersonasRequest>) -> Answer<ListAnswer> {
+        answer!("ListPersonas", self.list(request))
     }
 
     pub(super) fn header(&self, revision: crate::domain::Revision) -> Option<pb::ResponseHeader> {
@@ -75,21 +108,10 @@ pub(super) fn refused(
     status::of(error)
 }
 
-macro_rules! answer {
-    ($name:literal, $self:ident . $method:ident ( $request:ident )) => {{
-        let caller = caller(&$request)?;
-        let peer = peer(&$request);
-        match $self.$method(&caller, $request.into_inner()).await {
-            Ok(answer) => Ok(Response::new(answer)),
-            Err(error) => Err(refused(&$self.registry, &caller, peer, $name, &error)),
-        }
-    }};
-}
-
 #[tonic::async_trait]
 impl pb::persona_service_server::PersonaService for Personas {
     async fn get_persona(&self, request: Request<pb::GetPersonaRequest>) -> Answer<pb::GetPersonaResponse> {
-        answer!("GetPersona", self.get(request))
+        decoded(self.get_answer(request).await?)
     }
 
     async fn batch_get_personas(
@@ -103,7 +125,7 @@ impl pb::persona_service_server::PersonaService for Personas {
         &self,
         request: Request<pb::ListPersonasRequest>,
     ) -> Answer<pb::ListPersonasResponse> {
-        answer!("ListPersonas", self.list(request))
+        decoded(self.list_answer(request).await?)
     }
 
     async fn validate_persona(

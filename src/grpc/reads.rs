@@ -1,9 +1,12 @@
 //! `PersonaService`'s reads: from messages to use cases and back.
 
+use std::sync::Arc;
+
 use prost::Message as _;
 
+use super::made::{GetAnswer, ListAnswer};
 use super::parse::{Checks, unchecked};
-use super::persona_service::{Personas, size};
+use super::persona_service::{AROUND, Personas, size};
 use crate::diagnostic::{self, Code};
 use crate::domain::{AliasMove, Caller, Persona, View, limits};
 use crate::registry::{self, Entry, Error, HistoryEntry, Selection, Selector};
@@ -16,7 +19,7 @@ impl Personas {
         &self,
         caller: &Caller,
         request: pb::GetPersonaRequest,
-    ) -> Result<pb::GetPersonaResponse, Error> {
+    ) -> Result<GetAnswer, Error> {
         let mut checks = Checks::default();
         let namespace = checks.namespace(&request.namespace);
         let name = checks.name(&request.name);
@@ -34,10 +37,15 @@ impl Personas {
         checks.done()?;
         let Some(name) = name else { return Err(unchecked()) };
         let get = registry::Get { namespace, name, selector, view, if_none_match, freshness };
-        let got = self.registry.get(caller, get).await?;
-        let persona = got.persona.map(|persona| shown(&persona, view, &sections)).transpose()?;
-        let not_modified = persona.is_none();
-        Ok(pb::GetPersonaResponse { header: self.header(got.revision), not_modified, persona })
+        let (revision, persona) = if sections.is_empty() {
+            let got = self.registry.get_made(caller, get, &self.shelf).await?;
+            (got.revision, got.persona.map(|made| made.bytes))
+        } else {
+            let got = self.registry.get(caller, get).await?;
+            let persona = got.persona.map(|persona| shown(&persona, view, &sections)).transpose()?;
+            (got.revision, persona.map(|persona| persona.encode_to_vec().into()))
+        };
+        Ok(GetAnswer { header: self.header(revision), not_modified: persona.is_none(), persona })
     }
 
     pub(super) async fn batch_get(
@@ -73,7 +81,7 @@ impl Personas {
         &self,
         caller: &Caller,
         request: pb::ListPersonasRequest,
-    ) -> Result<pb::ListPersonasResponse, Error> {
+    ) -> Result<ListAnswer, Error> {
         let mut checks = Checks::default();
         let namespace = checks.namespaces(&request.namespace);
         let page_size = checks.page_size(request.page_size);
@@ -84,10 +92,10 @@ impl Personas {
         checks.done()?;
         let selection = Selection { namespace, filter, alias, ..Selection::default() };
         let list = registry::List { selection, page_size, page_token: request.page_token, view, freshness };
-        let listing = self.registry.list(caller, list, size).await?;
-        Ok(pb::ListPersonasResponse {
+        let listing = self.registry.list_made(caller, list, Arc::clone(&self.shelf), AROUND).await?;
+        Ok(ListAnswer {
             header: self.header(listing.revision),
-            personas: listing.personas.iter().map(|persona| wire::persona(persona, view)).collect(),
+            personas: listing.personas.into_iter().map(|made| made.bytes).collect(),
             next_page_token: listing.next_page_token,
             resume_token: listing.resume_token,
         })

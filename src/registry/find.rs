@@ -3,6 +3,7 @@
 use super::Error;
 use super::error::Unreadable;
 use super::read::{BatchGet, Get, Selector};
+use super::shelf::{Made, Shelf};
 use super::watch::lost;
 use crate::domain::{Name, Namespace, Persona, Revision, Version, limits};
 use crate::store::{Entry, Store, StoreError, VersionState};
@@ -12,56 +13,104 @@ const RESPONSE_SLACK: usize = 4 * 1024;
 
 /// The persona, or why it is not there.
 pub(super) fn find(store: &Store, get: &Get, at: Revision) -> Result<Result<Persona, Error>, StoreError> {
-    let Get { namespace, name, selector, view, .. } = get;
-    let (namespace, name) = (namespace.clone(), name.clone());
-    let head = store.head(&namespace, &name)?;
-    let last_version = head.map(|head| head.last_version);
-    let made = match selector {
-        Selector::Version(version) => match store.version(&namespace, &name, *version)? {
+    match find_row(store, get, at)? {
+        Ok(row) => read_row(store, get, row),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// What a shelf has made of the persona, or why it is not there. `purges`: asked before this.
+pub(super) fn find_made(
+    store: &Store,
+    get: &Get,
+    at: Revision,
+    (shelf, purges): (&Shelf, u64),
+) -> Result<Result<Made, Error>, StoreError> {
+    let row = match find_row(store, get, at)? {
+        Ok(row) => row,
+        Err(error) => return Ok(Err(error)),
+    };
+    let read = || match read_row(store, get, row) {
+        Ok(found) => found.map_err(Ok),
+        Err(error) => Err(Err(error)),
+    };
+    match shelf.made((&get.namespace, &get.name, row), get.view, purges, read) {
+        Ok(made) => Ok(Ok(made)),
+        Err(Ok(error)) => Ok(Err(error)),
+        Err(Err(error)) => Err(error),
+    }
+}
+
+/// The row that is asked for, or why there is none.
+fn find_row(store: &Store, get: &Get, at: Revision) -> Result<Result<Revision, Error>, StoreError> {
+    let Get { namespace, name, selector, .. } = get;
+    let row = match selector {
+        Selector::Version(version) => match store.version(namespace, name, *version)? {
             VersionState::Kept(made) if made <= at => Some(made),
-            state => {
-                let Some(last_version) = last_version else {
-                    return Ok(Err(Error::PersonaNotFound { namespace, name, last_version }));
-                };
-                let (cause, last_version) = match state {
-                    VersionState::Never => (Unreadable::Never, last_version),
-                    VersionState::Pruned => (Unreadable::Pruned, last_version),
-                    VersionState::Kept(_) if get.freshness.at.is_some() => (Unreadable::Later, last_version),
-                    // It came while this was asked: in what is shown there is none yet.
-                    VersionState::Kept(_) => match newest_by(store, &namespace, &name, at)? {
-                        Some(entry) => (Unreadable::Never, entry.version()),
-                        None => {
-                            return Ok(Err(Error::PersonaNotFound { namespace, name, last_version: None }));
-                        }
-                    },
-                };
-                let version = *version;
-                return Ok(Err(Error::VersionNotFound { namespace, name, version, last_version, cause }));
-            }
+            state => return no_version(store, get, *version, state, at).map(Err),
         },
-        selector => store.shown_row(&namespace, &name, selector.alias(), at)?,
+        selector => store.shown_row(namespace, name, selector.alias(), at)?,
     };
-    let Some(made) = made else {
-        let live = || store.shown_row(&namespace, &name, None, at);
-        let last_version = deleted_by(store, &namespace, &name, at)?;
-        return Ok(Err(match selector.alias() {
-            Some(alias) if live()?.is_some() => {
-                Error::AliasNotFound { alias: alias.clone(), namespace, name }
-            }
-            _ => Error::PersonaNotFound { namespace, name, last_version },
-        }));
+    if let Some(row) = row {
+        return Ok(Ok(row));
+    }
+    let (namespace, name) = (namespace.clone(), name.clone());
+    let live = || store.shown_row(&namespace, &name, None, at);
+    let last_version = deleted_by(store, &namespace, &name, at)?;
+    Ok(Err(match selector.alias() {
+        Some(alias) if live()?.is_some() => Error::AliasNotFound { alias: alias.clone(), namespace, name },
+        _ => Error::PersonaNotFound { namespace, name, last_version },
+    }))
+}
+
+/// Why a version is not there.
+fn no_version(
+    store: &Store,
+    get: &Get,
+    version: Version,
+    state: VersionState,
+    at: Revision,
+) -> Result<Error, StoreError> {
+    let (namespace, name) = (get.namespace.clone(), get.name.clone());
+    let Some(last_version) = last_version(store, &namespace, &name)? else {
+        return Ok(Error::PersonaNotFound { namespace, name, last_version: None });
     };
-    let Some(persona) = store.row(&namespace, &name, made, *view)? else {
+    let (cause, last_version) = match state {
+        VersionState::Never => (Unreadable::Never, last_version),
+        VersionState::Pruned => (Unreadable::Pruned, last_version),
+        VersionState::Kept(_) if get.freshness.at.is_some() => (Unreadable::Later, last_version),
+        // It came while this was asked: in what is shown there is none yet.
+        VersionState::Kept(_) => match newest_by(store, &namespace, &name, at)? {
+            Some(entry) => (Unreadable::Never, entry.version()),
+            None => return Ok(Error::PersonaNotFound { namespace, name, last_version: None }),
+        },
+    };
+    Ok(Error::VersionNotFound { namespace, name, version, last_version, cause })
+}
+
+/// The persona of a row that was found, or why it has gone since.
+fn read_row(store: &Store, get: &Get, row: Revision) -> Result<Result<Persona, Error>, StoreError> {
+    let Get { namespace, name, selector, view, .. } = get;
+    let Some(persona) = store.row(namespace, name, row, *view)? else {
         // It may have been pruned since it was looked up.
-        if let (Selector::Version(version), Some(last_version)) = (selector, last_version)
-            && store.version(&namespace, &name, *version)? == VersionState::Pruned
+        if let (Selector::Version(version), Some(last_version)) =
+            (selector, last_version(store, namespace, name)?)
+            && store.version(namespace, name, *version)? == VersionState::Pruned
         {
+            let (namespace, name) = (namespace.clone(), name.clone());
             let (version, cause) = (*version, Unreadable::Pruned);
             return Ok(Err(Error::VersionNotFound { namespace, name, version, last_version, cause }));
         }
-        return Err(lost(&namespace, &name));
+        return Err(lost(namespace, name));
     };
-    Ok(if persona.purged { Err(purged(persona, last_version)) } else { Ok(persona) })
+    if persona.purged {
+        return Ok(Err(purged(persona, last_version(store, namespace, name)?)));
+    }
+    Ok(Ok(persona))
+}
+
+fn last_version(store: &Store, namespace: &Namespace, name: &Name) -> Result<Option<Version>, StoreError> {
+    Ok(store.head(namespace, name)?.map(|head| head.last_version))
 }
 
 /// The last version of a persona that had been deleted by a revision.

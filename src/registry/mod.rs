@@ -14,6 +14,7 @@ mod folders;
 mod history;
 mod import;
 mod judge;
+mod list;
 mod moves;
 mod offline;
 mod open;
@@ -27,6 +28,7 @@ mod rights;
 mod ring;
 mod select;
 mod shared;
+mod shelf;
 mod snapshots;
 mod token;
 mod upkeep;
@@ -64,15 +66,17 @@ pub use self::folders::{FolderState, ListRefused, RefusedPage, RefusedReason, Re
 pub use self::history::{
     AliasPage, History, HistoryEntry, HistoryPage, ListAliases, ListNamespaces, NamespacePage,
 };
+pub use self::list::{List, Listing};
 pub use self::offline::{
     AuditFacts, BackupFacts, Checked, CompactError, Compacted, Finding, RestoreError, Restored, check,
     check_backup, compact, restore,
 };
 pub use self::open::{OpenError, OpenReport};
 pub use self::proposal::{AliasTarget, Draft, Import, ImportFile, ImportOutcome, Kept, OnConflict};
-pub use self::read::{BatchGet, Freshness, Get, Got, List, Listing, Selector};
+pub use self::read::{BatchGet, Freshness, Get, Got, Selector};
 pub use self::select::Selection;
 pub use self::shared::WriteState;
+pub use self::shelf::{Made, Shelf};
 pub use self::token::{Binding, PageToken, ResumeToken};
 pub use self::watch::{Event, Mode, PersonaChange, Start, Watch, WatchRequest};
 pub use self::write::{Delete, Put, PutDone, WriteDone};

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::committer::Command;
-use super::find::{find, find_all};
-use super::select::Selection;
-use super::token::{Binding, PageToken, ResumeToken};
+use super::find::{find, find_all, find_made};
+use super::shelf::{Made, Shelf};
 use super::{Error, Registry};
 use crate::domain::{
-    Alias, Caller, Etag, Name, Namespace, Permission, Persona, Revision, StoreId, Version, View, limits,
+    Alias, Caller, Etag, Name, Namespace, Permission, Persona, Revision, StoreId, Version, View,
 };
 use crate::store::{Store, StoreError};
 
@@ -65,11 +64,11 @@ pub struct Get {
 
 /// Answers [`Get`].
 #[derive(Debug)]
-pub struct Got {
+pub struct Got<T = Persona> {
     /// The revision that the answer shows.
     pub revision: Revision,
     /// The persona; none when the caller has it already.
-    pub persona: Option<Persona>,
+    pub persona: Option<T>,
 }
 
 /// Asks for several personas.
@@ -87,40 +86,31 @@ pub struct BatchGet {
     pub freshness: Freshness,
 }
 
-/// Asks for a page.
-#[derive(Debug, Clone)]
-pub struct List {
-    /// What is listed; without names.
-    pub selection: Selection,
-    /// Personas on the page at most.
-    pub page_size: usize,
-    /// Where the page begins.
-    pub page_token: String,
-    /// How much of each is wanted.
-    pub view: View,
-    /// How new the listing must be.
-    pub freshness: Freshness,
-}
-
-/// Answers [`List`].
-#[derive(Debug)]
-pub struct Listing {
-    /// The revision that all pages show.
-    pub revision: Revision,
-    /// The page.
-    pub personas: Vec<Persona>,
-    /// Asks for the next page; empty on the last.
-    pub next_page_token: String,
-    /// On the last page, a start for watching the same selection.
-    pub resume_token: String,
-}
-
 impl Registry {
     /// One persona. A read that hits the view's cache takes less than a microsecond, so it runs where it is called.
     #[tracing::instrument(level = "debug", skip_all, fields(namespace = %get.namespace, name = %get.name), err(level = "debug"))]
     pub async fn get(&self, caller: &Caller, get: Get) -> Result<Got, Error> {
+        self.found(caller, &get, |store, revision| find(store, &get, revision), Persona::etag).await
+    }
+
+    /// The same, as this shelf has it made.
+    #[tracing::instrument(level = "debug", skip_all, fields(namespace = %get.namespace, name = %get.name), err(level = "debug"))]
+    pub async fn get_made(&self, caller: &Caller, get: Get, shelf: &Shelf) -> Result<Got<Made>, Error> {
+        let read = |store: &Store, revision| {
+            let purges = self.shared.purges();
+            find_made(store, &get, revision, (shelf, purges))
+        };
+        self.found(caller, &get, read, |made| made.etag.clone()).await
+    }
+
+    async fn found<T>(
+        &self,
+        caller: &Caller,
+        get: &Get,
+        read: impl Fn(&Store, Revision) -> Result<Result<T, Error>, StoreError>,
+        etag: impl Fn(&T) -> Etag,
+    ) -> Result<Got<T>, Error> {
         caller.require(Permission::Read, &get.namespace)?;
-        let read = |store: &Store, revision| find(store, &get, revision);
         let mut revision = self.fresh(get.freshness)?;
         loop {
             let found = match self.reading(|store| self.undamaged(revision, read(store, revision))) {
@@ -133,8 +123,8 @@ impl Registry {
             match self.still(get.freshness, revision)? {
                 Still::Shown => {
                     let persona = found?;
-                    let persona = (get.if_none_match != Some(persona.etag())).then_some(persona);
-                    return Ok(Got { revision, persona });
+                    let has_it = get.if_none_match.as_ref().is_some_and(|has| *has == etag(&persona));
+                    return Ok(Got { revision, persona: (!has_it).then_some(persona) });
                 }
                 Still::Again(newer) => revision = newer,
             }
@@ -154,52 +144,6 @@ impl Registry {
         let asked = Arc::new((batch, size));
         let read = move |store: &Store, revision| find_all(store, &asked.0, revision, &asked.1);
         self.at_one_revision(freshness, read).await
-    }
-
-    /// A page of personas, by namespace and name. `size` tells how many bytes a persona takes in the answer.
-    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
-    pub async fn list(
-        &self,
-        caller: &Caller,
-        mut list: List,
-        size: fn(&Persona, View) -> usize,
-    ) -> Result<Listing, Error> {
-        list.selection.permit(caller)?;
-        let binding = list_binding(&list);
-        let store_id = self.store_id();
-        let token = match list.page_token.as_str() {
-            "" => None,
-            text => Some(PageToken::parse(text, store_id, binding)?),
-        };
-        let freshness = self.at_token(list.freshness, token.as_ref().map(|token| token.revision))?;
-        let after = token.map(|token| token.after);
-        let list = Arc::new(list);
-        let read = move |store: &Store, revision| {
-            let List { selection, page_size, view, .. } = &*list;
-            let (mut personas, mut bytes, mut more) = (Vec::<Persona>::new(), 0, false);
-            selection.walk(store, revision, *view, after.clone(), |persona| {
-                bytes += size(&persona, *view);
-                // One more than the page holds tells whether there is a next one.
-                if personas.len() >= *page_size || (bytes > limits::PAGE_BYTES && !personas.is_empty()) {
-                    more = true;
-                    return Ok(false);
-                }
-                personas.push(persona);
-                Ok(true)
-            })?;
-            let last = personas.last().filter(|_| more);
-            let next = last.map(|last| {
-                let after = (last.namespace.clone(), last.name.clone());
-                PageToken { revision, after }.print(store_id, binding)
-            });
-            let resume_token = match &next {
-                Some(_) => String::new(),
-                None => ResumeToken { revision }.print(store_id, selection.binding()),
-            };
-            let next_page_token = next.unwrap_or_default();
-            Ok(Ok(Listing { revision, personas, next_page_token, resume_token }))
-        };
-        Ok(self.at_one_revision(freshness, read).await?.1)
     }
 
     /// The revision to answer at, when it is as new as asked and not too old.
@@ -312,20 +256,6 @@ enum Still {
     Shown,
     /// It must be read again, at this revision.
     Again(Revision),
-}
-
-/// All fields of a listing but page_size and the token itself.
-fn list_binding(list: &List) -> Binding {
-    let Selection { namespace, filter, alias, names: _, scope } = &list.selection;
-    Binding::of(&[
-        b"list",
-        namespace.as_ref().map_or("-", Namespace::as_str).as_bytes(),
-        &[u8::from(list.view == View::Full)],
-        &freshness_bytes(list.freshness),
-        filter.as_ref().map_or("", |filter| filter.text()).as_bytes(),
-        alias.as_ref().map_or("", Alias::as_str).as_bytes(),
-        scope.fingerprint().as_bytes(),
-    ])
 }
 
 /// What a token is bound to of the read options.

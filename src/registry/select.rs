@@ -110,22 +110,34 @@ impl Selection {
         after: Option<Place>,
         mut each: impl FnMut(Persona) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
+        self.walk_rows(store, at, after, |row| each(row.read(store, view)?))
+    }
+
+    /// The same, told of the rows alone.
+    pub(super) fn walk_rows(
+        &self,
+        store: &Store,
+        at: Revision,
+        after: Option<Place>,
+        mut each: impl FnMut(Row<'_>) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
         let mut look_at = |namespace: &Namespace, name: &Name| {
             let row = match self.takes(namespace, name) {
                 true => store.shown_row(namespace, name, self.alias.as_ref(), at)?,
                 false => None,
             };
             let Some(revision) = row else { return Ok(true) };
-            let read = |view| {
-                let persona = store.row(namespace, name, revision, view)?;
-                persona.ok_or_else(|| lost(namespace, name))
-            };
-            // The document is read once it is known to be wanted.
-            if self.filter.is_none() || view == View::Basic {
-                let persona = read(view)?;
-                return if self.matches(&persona) { each(persona) } else { Ok(true) };
+            let mut row = Row { namespace, name, revision, basic: None };
+            if self.filter.is_some() {
+                // The document is read once it is known to be wanted.
+                let persona = store.row(namespace, name, revision, View::Basic)?;
+                let persona = persona.ok_or_else(|| lost(namespace, name))?;
+                if !self.matches(&persona) {
+                    return Ok(true);
+                }
+                row.basic = Some(Box::new(persona));
             }
-            if self.matches(&read(View::Basic)?) { each(read(view)?) } else { Ok(true) }
+            each(row)
         };
         if let Some(namespace) = self.namespace.as_ref().filter(|_| !self.names.is_empty()) {
             let is_behind = |name: &&Name| after.as_ref().is_none_or(|(_, after)| *name > after);
@@ -151,6 +163,25 @@ impl Selection {
             }
         }
         Ok(())
+    }
+}
+
+/// A row that is selected.
+pub(super) struct Row<'r> {
+    pub namespace: &'r Namespace,
+    pub name: &'r Name,
+    pub revision: Revision,
+    /// What is in it but the document, where it was read already.
+    basic: Option<Box<Persona>>,
+}
+
+impl Row<'_> {
+    pub(super) fn read(self, store: &Store, view: View) -> Result<Persona, StoreError> {
+        if let (Some(persona), View::Basic) = (self.basic, view) {
+            return Ok(*persona);
+        }
+        let persona = store.row(self.namespace, self.name, self.revision, view)?;
+        persona.ok_or_else(|| lost(self.namespace, self.name))
     }
 }
 

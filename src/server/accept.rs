@@ -3,6 +3,7 @@
 use std::io::{self, Cursor};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
@@ -14,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::coalesce::{Spares, gather};
 use super::drive::{Age, serve};
 use super::meter::{Heard, Said};
 use super::tls::Acceptor;
@@ -36,7 +38,7 @@ pub(super) async fn accept(
     mut stop: watch::Receiver<bool>,
 ) -> JoinSet<()> {
     let places = Arc::new(Semaphore::new(options.connections));
-    let mut connections = JoinSet::new();
+    let (mut connections, spares) = (JoinSet::new(), Spares::default());
     loop {
         let place = tokio::select! {
             _ = stop.changed() => break,
@@ -64,10 +66,11 @@ pub(super) async fn accept(
         }
         give_up_after(&stream, options.stall_limit);
         let (service, tls, options, stop) = (service.clone(), tls.clone(), options.clone(), stop.clone());
+        let spares = spares.clone();
         connections.spawn(async move {
             match tls {
-                None => plain(stream, address, service, &options, stop).await,
-                Some(tls) => secure(stream, address, &tls, service, &options, stop).await,
+                None => plain(stream, address, service, &options, spares, stop).await,
+                Some(tls) => secure(stream, address, &tls, service, &options, spares, stop).await,
             }
             drop(place);
         });
@@ -95,12 +98,14 @@ async fn plain(
     address: SocketAddr,
     service: Service,
     options: &Options,
+    spares: Spares,
     stop: watch::Receiver<bool>,
 ) {
     let end = Instant::now() + options.first_bytes;
-    let peer = Peer { address, certificate: None };
+    let conduct = Conduct::new(options.vain_each_second);
+    let service = WithPeer::new(service, Peer { address, certificate: None }, conduct);
     let (reader, writer) = stream.into_split();
-    connection(reader, writer, end, peer, service, options, stop).await;
+    connection(reader, writer, end, service, options, spares, stop).await;
 }
 
 /// Serves one connection with TLS to its end. The handshake takes of the time that the first bytes have.
@@ -110,6 +115,7 @@ async fn secure(
     tls: &Acceptor,
     service: Service,
     options: &Options,
+    spares: Spares,
     mut stop: watch::Receiver<bool>,
 ) {
     let end = Instant::now() + options.first_bytes;
@@ -118,9 +124,10 @@ async fn secure(
         _ = stop.changed() => return,
     };
     let Some((stream, certificate)) = secured else { return };
-    let peer = Peer { address, certificate };
+    let conduct = Conduct::new(options.vain_each_second);
+    let service = WithPeer::new(service, Peer { address, certificate }, conduct);
     let (reader, writer) = tokio::io::split(stream);
-    connection(reader, writer, end, peer, service, options, stop).await;
+    connection(reader, writer, end, service, options, spares, stop).await;
 }
 
 /// Serves one connection to its end. It has until `end` to say which protocol it speaks.
@@ -128,9 +135,9 @@ async fn connection<R, W>(
     mut reader: R,
     writer: W,
     end: Instant,
-    peer: Peer,
-    service: Service,
+    service: WithPeer<Service>,
     options: &Options,
+    spares: Spares,
     mut stop: watch::Receiver<bool>,
 ) where
     R: AsyncRead + Unpin + Send + 'static,
@@ -143,14 +150,14 @@ async fn connection<R, W>(
     };
     let Ok(Ok(said)) = said else { return };
     let is_h2 = said == PREFACE;
-    let conduct = Conduct::new(options.vain_each_second);
-    let (reader, writer) =
-        (Heard::new(reader, conduct.clone(), is_h2), Said::new(writer, conduct.clone(), is_h2));
-    let stream = tokio::io::join(Cursor::new(said).chain(reader), writer);
-    let service = TowerToHyperService::new(WithPeer::new(service, peer, conduct));
+    let reader = Cursor::new(said).chain(Heard::new(reader, service.conduct(), is_h2));
+    let writer = Said::new(writer, service.conduct(), is_h2);
+    let service = TowerToHyperService::new(service);
     let age = Age::of(options);
     if is_h2 {
-        let mut builder = http2::Builder::new(stall::Executor { limit: options.stall_limit });
+        let executor = stall::Executor::new(options.stall_limit);
+        let running = executor.running();
+        let mut builder = http2::Builder::new(executor);
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(options.streams_per_connection)
@@ -158,16 +165,20 @@ async fn connection<R, W>(
             .max_header_list_size(HEAD_BYTES)
             .keep_alive_interval(options.keepalive)
             .keep_alive_timeout(options.keepalive);
-        serve(builder.serve_connection(TokioIo::new(stream), service), age, stop).await;
+        let (writer, outlet) = gather(writer, spares);
+        let stream = TokioIo::new(tokio::io::join(reader, writer));
+        let turn = |context: &mut Context<'_>| outlet.turn(context, running.count() > 1);
+        serve(builder.serve_connection(stream, service), turn, age, stop).await;
     } else {
-        let stream = stall::Connection::new(stream, options.stall_limit);
+        // One answer at a time: there is nothing to gather.
+        let stream = stall::Connection::new(tokio::io::join(reader, writer), options.stall_limit);
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
             .header_read_timeout(options.first_bytes)
             .max_header_size(HEAD_BYTES as usize)
             .max_buf_size(options.send_buffer_bytes.max(LEAST_BUFFER));
-        serve(builder.serve_connection(TokioIo::new(stream), service), age, stop).await;
+        serve(builder.serve_connection(TokioIo::new(stream), service), |_| {}, age, stop).await;
     }
 }
 

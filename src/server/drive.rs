@@ -1,6 +1,8 @@
 //! Driving one connection to its end: told to stop, or grown old, it takes no more calls and finishes those that it has.
 
 use std::fmt::Display;
+use std::future::poll_fn;
+use std::task::Context;
 use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulConnection;
@@ -38,9 +40,13 @@ async fn until(end: Option<Instant>) {
     }
 }
 
-/// Drives a connection to its end.
-pub(super) async fn serve<C>(connection: C, age: Age, mut stop: watch::Receiver<bool>)
-where
+/// Drives a connection to its end; `turn` is called after each of its turns.
+pub(super) async fn serve<C>(
+    connection: C,
+    turn: impl Fn(&mut Context<'_>),
+    age: Age,
+    mut stop: watch::Receiver<bool>,
+) where
     C: GracefulConnection,
     C::Error: Display,
 {
@@ -49,8 +55,13 @@ where
     let end = until(age.most.and_then(|most| Instant::now().checked_add(most)));
     tokio::pin!(end);
     loop {
+        let driven = poll_fn(|context| {
+            let polled = connection.as_mut().poll(context);
+            turn(context);
+            polled
+        });
         tokio::select! {
-            ended = connection.as_mut() => {
+            ended = driven => {
                 if let Err(error) = ended {
                     tracing::debug!(%error, "a connection ended in an error");
                 }

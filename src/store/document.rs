@@ -1,7 +1,11 @@
 //! Documents as they are kept: compressed where that saves something. Text shrinks to less than half, and giving it back
 //! costs microseconds.
 
+use std::cell::RefCell;
+use std::io;
+
 use bytes::Bytes;
+use zstd::bulk::Decompressor;
 
 use super::StoreError;
 use crate::domain::limits;
@@ -14,6 +18,11 @@ const PACKED: u8 = 1;
 const LEVEL: i32 = 1;
 /// Below this nothing is saved, in bytes.
 const WORTH_PACKING: usize = 256;
+
+thread_local! {
+    /// To make one takes longer than to unpack most documents.
+    static UNPACKER: RefCell<io::Result<Decompressor<'static>>> = RefCell::new(Decompressor::new());
+}
 
 /// A document as the view keeps it.
 pub(super) fn pack(document: &[u8]) -> Vec<u8> {
@@ -39,8 +48,11 @@ pub(super) fn unpack(key: &[u8], value: Bytes) -> Result<Bytes, StoreError> {
             if length > limits::DOCUMENT_BYTES {
                 return Err(odd());
             }
-            let document = zstd::bulk::decompress(packed, length);
-            document.map(Bytes::from).map_err(|error| StoreError::damaged(key, error))
+            let document = UNPACKER.with_borrow_mut(|unpacker| match unpacker {
+                Ok(unpacker) => unpacker.decompress(packed, length).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            });
+            document.map(Bytes::from).map_err(|problem| StoreError::damaged(key, problem))
         }
         _ => Err(StoreError::damaged(key, "a document that is packed in no known way")),
     }
