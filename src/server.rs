@@ -28,11 +28,11 @@ pub use self::exposure::{Exposed, may_listen};
 use self::pages::{bind, tell_pages};
 use crate::auth::{self, Authenticator};
 use crate::domain::{Access, Caller, Principal};
-use crate::edge::cors::{OriginError, Origins};
+use crate::edge::cors::Origins;
 use crate::edge::{self, Edge, Gate, Turned};
 use crate::grpc::{self, Services, Transport, Web};
 use crate::metrics::Calls;
-use crate::registry::{self, AuditEvent, OpenError, OpenReport, Registry};
+use crate::registry::{self, AuditEvent, OpenReport, Registry};
 use crate::seed;
 
 /// What the server is started with.

@@ -71,7 +71,7 @@ pub fn pages(registry: &Registry, calls: Arc<Calls>, writes: &Writes) -> Router 
         ),
     ];
     for (name, help, histogram) in counted {
-        exposition.register(format!("persona_registry_{name}"), help, Arc::clone(histogram));
+        exposition.register(format!("persona_registry_{name}"), help, histogram.clone());
     }
     let standing = registry.clone();
     Router::new()

@@ -1,5 +1,6 @@
 //! A histogram that is counted without a lock.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -7,9 +8,12 @@ use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
 /// How often values fell below each of some bounds. Somebody who reads while others count may see a value in one number and
-/// not yet in another; the next reading has it in all.
+/// not yet in another; the next reading has it in all. Clones count together.
+#[derive(Debug, Clone)]
+pub struct Histogram(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct Histogram {
+struct Inner {
     bounds: &'static [f64],
     /// One for each bound, and one for what lies above all of them.
     counts: Vec<AtomicU64>,
@@ -22,19 +26,19 @@ impl Histogram {
     #[must_use]
     pub fn new(bounds: &'static [f64]) -> Self {
         let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
-        Self { bounds, counts, sum: AtomicU64::new(0) }
+        Self(Arc::new(Inner { bounds, counts, sum: AtomicU64::new(0) }))
     }
 
     /// Counts a value. Below zero: as zero.
     pub fn observe(&self, value: f64) {
-        let place = self.bounds.partition_point(|bound| *bound < value);
-        if let Some(count) = self.counts.get(place) {
+        let place = self.0.bounds.partition_point(|bound| *bound < value);
+        if let Some(count) = self.0.counts.get(place) {
             count.fetch_add(1, Ordering::Relaxed);
         }
         // A conversion from a float saturates, and a sum of billionths lasts for five hundred years of seconds.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
         let billionths = (value * 1e9) as u64;
-        self.sum.fetch_add(billionths, Ordering::Relaxed);
+        self.0.sum.fetch_add(billionths, Ordering::Relaxed);
     }
 
     /// Counts a number of things.
@@ -50,12 +54,12 @@ impl Histogram {
 
 impl EncodeMetric for Histogram {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let bounds = self.bounds.iter().copied().chain([f64::MAX]);
-        let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));
+        let bounds = self.0.bounds.iter().copied().chain([f64::MAX]);
+        let counts = self.0.counts.iter().map(|count| count.load(Ordering::Relaxed));
         let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
         #[expect(clippy::cast_precision_loss, reason = "it is told to some digits")]
-        let sum = self.sum.load(Ordering::Relaxed) as f64 / 1e9;
+        let sum = self.0.sum.load(Ordering::Relaxed) as f64 / 1e9;
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
     }
 
@@ -72,13 +76,13 @@ mod tests {
 
     #[test]
     fn values_fall_below_their_bounds() {
-        let histogram = std::sync::Arc::new(Histogram::new(&[1.0, 2.0]));
+        let histogram = Histogram::new(&[1.0, 2.0]);
         for value in [0.5, 1.0, 1.5, 3.0, -1.0] {
             histogram.observe(value);
         }
         histogram.observe_time(Duration::from_millis(2500));
         let mut registry = Registry::default();
-        registry.register("size", "Sizes", histogram);
+        registry.register("size", "Sizes", histogram.clone());
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         assert_eq!(

@@ -4,8 +4,6 @@
 mod calls;
 mod histogram;
 
-use std::sync::Arc;
-
 pub(crate) use self::calls::Told;
 pub use self::calls::{Calls, Method};
 pub use self::histogram::Histogram;
@@ -23,20 +21,20 @@ const GROUPS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 5
 #[derive(Debug, Clone)]
 pub struct Writes {
     /// Writes that one sync made durable together.
-    pub group_size: Arc<Histogram>,
+    pub group_size: Histogram,
     /// Seconds that appending a group to the journal and syncing it took.
-    pub sync_seconds: Arc<Histogram>,
+    pub sync_seconds: Histogram,
     /// Seconds that showing a durable group to readers took.
-    pub apply_seconds: Arc<Histogram>,
+    pub apply_seconds: Histogram,
     /// Seconds from a commit to its being handed to a watch stream.
-    pub watch_lag_seconds: Arc<Histogram>,
+    pub watch_lag_seconds: Histogram,
 }
 
 impl Default for Writes {
     fn default() -> Self {
-        let seconds = || Arc::new(Histogram::new(&SECONDS));
+        let seconds = || Histogram::new(&SECONDS);
         Self {
-            group_size: Arc::new(Histogram::new(&GROUPS)),
+            group_size: Histogram::new(&GROUPS),
             sync_seconds: seconds(),
             apply_seconds: seconds(),
             watch_lag_seconds: seconds(),
