@@ -1,5 +1,5 @@
 //! Mending a document: fixes are made and the document is judged again, until there is nothing left to do. A fix is
-//! never worth an error that was not there: what brings one is left out.
+//! never worth an error that was not there: what brings one is left out, and what does not take its finding away too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,10 +56,30 @@ fn better(
         let content = fixes.apply(&before.content).filter(|content| *content != before.content)?;
         let judged = judge(&content);
         let made = fixes.fixes.iter().map(|(code, _)| *code).collect();
-        brings_no_error(&before.judged.diagnostics, &judged.diagnostics).then_some((content, judged, made))
+        let (found, left) = (&before.judged.diagnostics, &judged.diagnostics);
+        let better = brings_no_error(found, left) && takes_away(&fixes, found, left);
+        better.then_some((content, judged, made))
     };
     let single = |(code, fix): &(Code, _)| Together { fixes: vec![(*code, *fix)] };
     tried(all.clone()).or_else(|| all.fixes.iter().map(single).find_map(&mut tried))
+}
+
+/// Whether there is less of each finding that was mended. Of a rule with many findings only the first are told, and more come
+/// up in their place.
+fn takes_away(fixes: &Together<'_>, before: &[Diagnostic], after: &[Diagnostic]) -> bool {
+    /// The least number of findings at which a rule may stop telling.
+    const MANY: usize = 16;
+    let of_rule = |found: &[Diagnostic], code| found.iter().filter(|one| one.code == code).count();
+    let alike = |found: &[Diagnostic], of: &Diagnostic| {
+        found.iter().filter(|one| (one.code, &one.field) == (of.code, &of.field)).count()
+    };
+    fixes.fixes.iter().all(|(code, fix)| {
+        let mended = before.iter().filter(|one| one.code == *code && one.fixes.contains(fix));
+        let many = of_rule(before, *code);
+        many >= MANY
+            || of_rule(after, *code) < many
+            || mended.clone().all(|one| alike(after, one) < alike(before, one))
+    })
 }
 
 fn brings_no_error(before: &[Diagnostic], after: &[Diagnostic]) -> bool {
