@@ -11,7 +11,7 @@ use persona_registry_fuzz::validate::{Judged, Options, fix, judge};
 use persona_registry_fuzz::{places_hold, question};
 
 /// A document is judged at most so often while it is mended.
-const JUDGED: usize = 300;
+const JUDGED: usize = 257;
 
 /// So many fixes of one rule may take more than one run.
 const MANY: usize = 512;

@@ -9,6 +9,8 @@ use crate::diagnostic::{Code, Diagnostic, Together, Trust};
 /// Rounds of fixing, each with all fixes that go together. Documents of people take two or three; what is left after
 /// so many is told, and may be mended by a second run.
 const ROUNDS: usize = 64;
+/// A document is judged so often at most. Only one made for it has so many fixes that must be tried one by one.
+const JUDGED: usize = 256;
 
 /// What became of a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,11 +33,16 @@ impl Fixed {
 
 /// Makes all fixes that may be trusted so far, of rules that are wanted. `judge` judges by every rule.
 pub fn fix(content: &[u8], options: &Options, trust: Trust, mut judge: impl FnMut(&[u8]) -> Judged) -> Fixed {
+    let mut left = JUDGED;
     let mut fixed = Fixed { content: content.to_vec(), judged: judge(content), made: BTreeMap::new() };
     for _ in 0..ROUNDS {
         let wanted = fixed.judged.diagnostics.iter().filter(|one| options.wants(one.code));
         let wanted: Vec<_> = wanted.cloned().collect();
         let all = Together::of(&wanted, trust);
+        let mut judge = |content: &[u8]| {
+            left = left.checked_sub(1)?;
+            Some(judge(content))
+        };
         let Some((content, judged, made)) = better(&fixed, &all, &mut judge) else { break };
         for code in made {
             *fixed.made.entry(code).or_default() += 1;
@@ -50,11 +57,11 @@ pub fn fix(content: &[u8], options: &Options, trust: Trust, mut judge: impl FnMu
 fn better(
     before: &Fixed,
     all: &Together<'_>,
-    judge: &mut impl FnMut(&[u8]) -> Judged,
+    judge: &mut impl FnMut(&[u8]) -> Option<Judged>,
 ) -> Option<(Vec<u8>, Judged, Vec<Code>)> {
     let mut tried = |fixes: Together<'_>| {
         let content = fixes.apply(&before.content).filter(|content| *content != before.content)?;
-        let judged = judge(&content);
+        let judged = judge(&content)?;
         let made = fixes.fixes.iter().map(|(code, _)| *code).collect();
         let (found, left) = (&before.judged.diagnostics, &judged.diagnostics);
         let better = brings_no_error(found, left) && takes_away(&fixes, found, left);
