@@ -114,7 +114,7 @@ macro_rules! codes {
             pub const fn page(self) -> &'static str {
                 match self {
                     $(Self::$variant => include_str!(concat!(
-                        env!("CARGO_MANIFEST_DIR"), "/docs/rules/", stringify!($variant), ".md"
+                        "../../docs/rules/", stringify!($variant), ".md"
                     ))),+
                 }
             }

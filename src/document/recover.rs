@@ -2,6 +2,7 @@
 
 use crate::diagnostic::{Applicability, Code, Diagnostic, Edit, Fix, Severity, Span};
 use crate::domain::Field;
+use crate::domain::limits::FRONT_MATTER_KEYS;
 
 use super::entries::{Entry, Segment, key_text, split, trim};
 use super::front::{self, Failure};
@@ -24,7 +25,10 @@ pub(super) struct Recovered {
 /// Reads what strict YAML refuses. The parser's own complaint gives the place where nothing better is known.
 pub(super) fn recover(text: &str, yaml: Span) -> Recovered {
     let mut result = key_by_key(text, yaml);
-    settle_fixes(text, yaml, &mut result);
+    // Of more keys than are read nothing is kept, so there is nothing to mend.
+    if result.entries.len() <= FRONT_MATTER_KEYS {
+        settle_fixes(text, yaml, &mut result);
+    }
     result
 }
 

@@ -11,8 +11,9 @@ const REPEATS: usize = 16;
 /// The part of the content that is read, as text. Offsets into it are offsets into the content: a byte that is
 /// no UTF-8 is read as one `?`. What lies beyond [`DOCUMENT_BYTES`] is not read, so reading has a ceiling.
 pub(super) fn read<'a>(content: &'a [u8], found: &mut Vec<Diagnostic>) -> Cow<'a, str> {
+    let text = text(content, found);
     if content.len() > DOCUMENT_BYTES {
-        let span = Span { start: DOCUMENT_BYTES, end: content.len() };
+        let span = Span { start: text.len(), end: content.len() };
         let message =
             format!("the document has {} bytes, at most {DOCUMENT_BYTES} can be stored", content.len());
         found.push(Diagnostic {
@@ -20,7 +21,6 @@ pub(super) fn read<'a>(content: &'a [u8], found: &mut Vec<Diagnostic>) -> Cow<'a
             ..Diagnostic::new(Code::SYN011, Severity::Error, span, message)
         });
     }
-    let text = text(content, found);
     byte_order_mark(&text, found);
     control_characters(&text, found);
     text
@@ -176,5 +176,24 @@ fn repeated(spans: &[Span], found: &mut Vec<Diagnostic>, make: impl Fn(Span, &st
         let more =
             if at + 1 == REPEATS && rest > 0 { format!(", and {rest} more places") } else { String::new() };
         found.push(make(*span, &more));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_begins_with_a_whole_character() {
+        let content = "é".repeat(DOCUMENT_BYTES / 2 + 1);
+        for (skipped, start) in [(0, DOCUMENT_BYTES), (1, DOCUMENT_BYTES - 1)] {
+            let content = format!("{}{content}", "a".repeat(skipped));
+            let mut found = Vec::new();
+            assert_eq!(read(content.as_bytes(), &mut found).len(), start);
+            assert_eq!(
+                found.iter().map(|one| one.span).collect::<Vec<_>>(),
+                [Span { start, end: content.len() }]
+            );
+        }
     }
 }

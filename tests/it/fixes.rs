@@ -80,6 +80,15 @@ fn fixes_hold_on_all_files_of_the_rules() {
     }
 }
 
+/// What was found by trying bytes at random.
+#[test]
+fn fixes_hold_on_what_hides_the_end_of_a_document() {
+    let front = "---\nname: a\ndescription: x\n---\n# T\n\n## Identity\n\nx\n\n## System Patterns\n\ny\n\n";
+    for end in ["<!-- open", "<?open\n\nx\n", "<pre>\n", "<![CDATA[", "<!X ", "<!-- closed -->\n", "```\n"] {
+        fixes_hold("some/path.md", format!("{front}{end}").as_bytes());
+    }
+}
+
 #[test]
 fn fixes_hold_on_real_files() {
     let Some((root, rows)) = corpus::corpus() else { return };

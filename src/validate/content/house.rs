@@ -37,10 +37,29 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
         house.protocol(name, part.as_ref(), found);
     }
     house.tag(found);
-    // Whatever is added behind an open fence becomes code.
-    if document.markup.blocks.iter().any(|block| !block.closed) {
+    // Whatever is added behind an open fence becomes code, and behind an open comment nobody sees it.
+    if document.markup.blocks.iter().any(|block| !block.closed) || ends_in_html(subject) {
         found.iter_mut().skip(before).for_each(|one| one.fixes.clear());
     }
+}
+
+/// Whether HTML that only its own end closes is open where the document ends.
+fn ends_in_html(subject: &Subject<'_>) -> bool {
+    const CLOSED_BY: [(&str, &str); 8] = [
+        ("<!--", "-->"),
+        ("<?", "?>"),
+        ("<!", ">"),
+        ("<![cdata[", "]]>"),
+        ("<script", "</script"),
+        ("<pre", "</pre"),
+        ("<style", "</style"),
+        ("<textarea", "</textarea"),
+    ];
+    let last = subject.document.markup.html.last();
+    let rest = last.and_then(|last| subject.text.get(last.end..)).unwrap_or("text");
+    let written =
+        last.filter(|_| rest.trim().is_empty()).map(|last| subject.slice(*last).to_ascii_lowercase());
+    written.is_some_and(|html| CLOSED_BY.iter().any(|(open, close)| html.rfind(open) > html.rfind(close)))
 }
 
 /// Slips of the pen in a heading that still is the one meant.

@@ -80,6 +80,7 @@ fn elements(subject: &Subject<'_>, found: &mut Found) {
     /// So many unseen elements are looked into.
     const ELEMENTS: usize = 256;
     let mut elements = 0;
+    let mut lower: Option<String> = None;
     let body = subject.body();
     for html in &subject.document.markup.html {
         let text = subject.slice(*html);
@@ -109,7 +110,10 @@ fn elements(subject: &Subject<'_>, found: &mut Found) {
                 limit -= 1;
             }
             let closing = format!("</{name}");
-            let Some(length) = rest.get(..limit).and_then(|rest| rest.to_ascii_lowercase().find(&closing))
+            // Once for all elements: offsets stay what they are.
+            let lower = lower.get_or_insert_with(|| body.to_ascii_lowercase());
+            let inside_of = start + close + 1;
+            let Some(length) = lower.get(inside_of..inside_of + limit).and_then(|rest| rest.find(&closing))
             else {
                 continue;
             };
