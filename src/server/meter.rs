@@ -1,6 +1,5 @@
 //! The frames of an HTTP/2 connection, counted as they pass: what manages the connection and asks for nothing goes on its
-//! account, and a connection that owes much is not read until it is forgiven. One that begins many calls in one breath
-//! lets others have their turn before it is read again.
+//! account, and a connection that owes much is not read until it is forgiven.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -17,7 +16,6 @@ const HEAD: usize = 9;
 /// Kinds of frames (RFC 9113, 6).
 mod kind {
     pub(super) const DATA: u8 = 0x0;
-    pub(super) const HEADERS: u8 = 0x1;
     pub(super) const PRIORITY: u8 = 0x2;
     pub(super) const RST_STREAM: u8 = 0x3;
     pub(super) const SETTINGS: u8 = 0x4;
@@ -28,9 +26,6 @@ mod kind {
 
 /// The flag of a DATA frame that ends its stream.
 const END_STREAM: u8 = 0x1;
-
-/// Calls that a connection may begin before others have their turn: what is begun stands in the way of all others.
-const CALLS_AT_ONCE: usize = 16;
 
 /// Finds the heads of frames in a stream of bytes.
 #[derive(Debug, Default)]
@@ -100,21 +95,20 @@ struct Meter {
 }
 
 impl Meter {
-    /// Counts what passes; tells how many calls begin with it.
-    fn pass(&mut self, bytes: &[u8]) -> usize {
-        let Some(frames) = &mut self.frames else { return 0 };
-        let (mut calls, mut some, mut resets) = (0, 0, 0);
+    /// Counts what passes.
+    fn pass(&mut self, bytes: &[u8]) {
+        let Some(frames) = &mut self.frames else { return };
+        let (mut some, mut resets) = (0, 0);
         frames.pass(bytes, |head| match (self.costs)(head) {
             Some(Vain::Reset) => resets += 1,
             Some(_) => some += 1,
-            None => calls += usize::from(head.kind == kind::HEADERS),
+            None => {}
         });
         for (what, times) in [(Vain::Frame, some), (Vain::Reset, resets)] {
             if times > 0 {
                 self.conduct.charge(what, times);
             }
         }
-        calls
     }
 }
 
@@ -123,8 +117,6 @@ impl Meter {
 pub(super) struct Heard<R> {
     inner: R,
     meter: Meter,
-    /// Calls that began since others had their turn.
-    begun: usize,
     /// Runs while the connection waits.
     pause: Option<Pin<Box<Sleep>>>,
 }
@@ -133,7 +125,7 @@ impl<R> Heard<R> {
     /// `frames`: the bytes are frames of HTTP/2, and not another protocol's.
     pub(super) fn new(inner: R, conduct: Conduct, frames: bool) -> Self {
         let meter = Meter { conduct, frames: frames.then(Frames::default), costs: heard };
-        Self { inner, meter, begun: 0, pause: None }
+        Self { inner, meter, pause: None }
     }
 
     /// Is ready when the connection may be read.
@@ -159,20 +151,9 @@ impl<R: AsyncRead + Unpin> AsyncRead for Heard<R> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         ready!(this.poll_pause(context));
-        if this.begun > CALLS_AT_ONCE {
-            this.begun = 0;
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
         let before = buffer.filled().len();
-        match Pin::new(&mut this.inner).poll_read(context, buffer) {
-            Poll::Ready(read) => read?,
-            Poll::Pending => {
-                this.begun = 0;
-                return Poll::Pending;
-            }
-        }
-        this.begun += this.meter.pass(buffer.filled().get(before..).unwrap_or_default());
+        ready!(Pin::new(&mut this.inner).poll_read(context, buffer))?;
+        this.meter.pass(buffer.filled().get(before..).unwrap_or_default());
         Poll::Ready(Ok(()))
     }
 }

@@ -175,6 +175,38 @@ fn abuse() -> String {
     table
 }
 
+fn peers() -> String {
+    let (file, result) = newest("peers");
+    let mut table = format!(
+        "From `benches/results/{file}`, on {}; least / median / most of {} rounds.\n\n\
+         | case | server | requests/s | CPU, µs | p50, ms | p99, ms | memory, MiB | to bare tonic: requests/s | p50 |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+        result["machine"].as_str().unwrap(),
+        result["rounds"]
+    );
+    for row in result["rows"].as_array().unwrap() {
+        for (side, words) in [("registry", "registry"), ("bare_tonic", "bare tonic")] {
+            let of = |key: &str, digits: usize| spread(&row[side][key], digits);
+            let ratio = |key: &str| match side {
+                "registry" => spread(&row[key], 2),
+                _ => String::new(),
+            };
+            table.push_str(&format!(
+                "| {} | {words} | {} | {} | {} | {} | {} | {} | {} |\n",
+                row["case"].as_str().unwrap(),
+                of("per_second", 0),
+                of("cpu_us", 1),
+                of("p50_ms", 2),
+                of("p99_ms", 2),
+                of("rss_mib", 0),
+                ratio("ratio"),
+                ratio("p50_ratio")
+            ));
+        }
+    }
+    table
+}
+
 fn compact_store() -> String {
     let (file, result) = newest("compact-store");
     let mib = |value: &Value| format!("{:.1}", value.as_f64().unwrap() / f64::from(1 << 20));
@@ -264,26 +296,6 @@ fn refusals() -> String {
     table
 }
 
-fn worst_case() -> String {
-    /// Those that take less are told together.
-    const SHOWN: usize = 12;
-    let (file, result) = newest("worst-case");
-    let rows = result["rows"].as_array().unwrap();
-    let mut table = format!(
-        "From `benches/results/{file}`, on {}: the least of {} rounds, of {} cases the slowest {SHOWN}.\n\n\
-         | much of | KiB | ms |\n| --- | --- | --- |\n",
-        result["machine"].as_str().unwrap(),
-        result["rounds"],
-        rows.len()
-    );
-    let ms = |row: &Value| format!("{:.1}", row["ms"].as_f64().unwrap());
-    for row in &rows[..SHOWN] {
-        table.push_str(&format!("| {} | {} | {} |\n", row["case"].as_str().unwrap(), row["kib"], ms(row)));
-    }
-    table.push_str(&format!("\nAll others take at most {} ms.\n", ms(&rows[SHOWN])));
-    table
-}
-
 #[test]
 fn tables_are_made_from_results() {
     let path = root().join("docs/performance.md");
@@ -294,11 +306,11 @@ fn tables_are_made_from_results() {
         ("follow-latency", follow_latency()),
         ("seed-folders", seed_folders()),
         ("compact-store", compact_store()),
+        ("peers", peers()),
         ("stalled-watchers", stalled_watchers()),
         ("abuse", abuse()),
         ("refusals", refusals()),
         ("clients", clients()),
-        ("worst-case", worst_case()),
     ] {
         let (begin, end) = (format!("<!-- {bench}: made from benches/results -->\n"), "<!-- end -->");
         let (before, rest) = made.split_once(&begin).expect("the place of the table");
