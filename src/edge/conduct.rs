@@ -51,7 +51,7 @@ struct Debt {
 }
 
 /// How much may be owed before the connection waits: what is forgiven in this time.
-const BURST: Duration = Duration::from_secs(1);
+const BURST: Duration = Duration::from_millis(100);
 
 impl Conduct {
     /// Of a connection that has done nothing yet, and may cost so much of a core in vain each second.
@@ -107,8 +107,8 @@ mod tests {
         let conduct = Conduct::new(Duration::from_millis(100));
         let debt = &conduct.0;
         assert_eq!(debt.waits(0), None);
-        // A tenth of a second of work a second, and at once as much as is forgiven in a second.
-        debt.charge(0, Vain::Refused, 2000);
+        // A tenth of a second of work a second, and at once a tenth of that.
+        debt.charge(0, Vain::Refused, 200);
         assert_eq!(debt.waits(0), None);
         debt.charge(0, Vain::Refused, 1000);
         assert_eq!(debt.waits(0), Some(Duration::from_millis(500)));
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(debt.waits(500 * MILLISECOND), None);
         // What is forgiven is forgotten, and good conduct saves nothing up.
         let later = 3_600_000 * MILLISECOND;
-        debt.charge(later, Vain::TooLarge, 201);
+        debt.charge(later, Vain::TooLarge, 21);
         assert_eq!(debt.waits(later), Some(Duration::from_millis(5)));
     }
 

@@ -119,7 +119,7 @@ mod tests {
 
     fn shelf() -> Shelf {
         Shelf::new(BOUND, |persona, view| {
-            vec![persona.revision.0 as u8 + u8::from(view == View::Full); SIZE].into()
+            vec![(persona.revision.0 as u8).wrapping_add(u8::from(view == View::Full)); SIZE].into()
         })
     }
 
