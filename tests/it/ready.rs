@@ -85,7 +85,14 @@ async fn reads(registry: Registry, mut client: Client, number: usize, is_over: A
         let list = List { selection, page_size: 3, page_token: String::new(), view: View::Full, freshness };
         let plain = registry.list(&caller(), list, |_, _| 0).await.unwrap();
         let plain: Vec<_> = plain.personas.iter().map(|one| wire::persona(one, View::Full)).collect();
-        assert_eq!(answer.personas, plain);
+        assert_eq!(answer.personas.len(), plain.len());
+        for (shown, plain) in answer.personas.iter().zip(&plain) {
+            // A purge since then shows at old revisions too.
+            if plain.purged && !shown.purged {
+                continue;
+            }
+            assert_eq!(shown, plain);
+        }
     }
     compared
 }
