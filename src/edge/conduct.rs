@@ -83,7 +83,8 @@ impl Debt {
         let times = u64::try_from(times).unwrap_or(u64::MAX);
         let owed = nanos(what.cost()).saturating_mul(times).saturating_mul(self.forgiven_in);
         // Only a sum is kept here: nothing else is read by its order.
-        self.forgiven_at.update(Ordering::Relaxed, Ordering::Relaxed, |at| at.max(now).saturating_add(owed));
+        let add = |at: u64| Some(at.max(now).saturating_add(owed));
+        let (Ok(_) | Err(_)) = self.forgiven_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 
     fn waits(&self, now: u64) -> Option<Duration> {

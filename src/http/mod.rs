@@ -51,7 +51,6 @@ impl Collector for Standing {
 }
 
 /// The pages of the port: `/metrics`, and `/healthz` for whoever cannot ask over gRPC.
-#[must_use]
 pub fn pages(registry: &Registry, calls: Arc<Calls>, writes: &Writes) -> Router {
     let mut exposition = Exposition::default();
     exposition.register_collector(Box::new(Told(calls)));

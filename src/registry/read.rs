@@ -100,7 +100,7 @@ impl Registry {
             let purges = self.shared.purges();
             find_made(store, &get, revision, (shelf, purges))
         };
-        self.found(caller, &get, read, |made| made.etag.clone()).await
+        self.found(caller, &get, read, |made| made.etag).await
     }
 
     async fn found<T>(

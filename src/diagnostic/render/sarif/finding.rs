@@ -39,8 +39,8 @@ struct Suppression {
 }
 
 impl Suppression {
-    fn of(reason: &String) -> Self {
-        Self { kind: "external", justification: reason.clone() }
+    fn of(reason: &str) -> Self {
+        Self { kind: "external", justification: reason.to_owned() }
     }
 }
 
@@ -180,7 +180,7 @@ impl<'a> File<'a> {
             related_locations: labels.collect(),
             partial_fingerprints: Prints { line: print(one.code, line, *nth) },
             fixes: one.fixes.iter().map(|fix| self.fix(fix)).collect(),
-            suppressions: one.waived.iter().map(Suppression::of).collect(),
+            suppressions: one.waived.as_deref().map(Suppression::of).into_iter().collect(),
             properties: Properties { blocks_storing: one.blocks_storing(), field: one.field.clone() },
         }
     }
