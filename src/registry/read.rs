@@ -76,7 +76,7 @@ pub struct Got<T = Persona> {
 pub struct BatchGet {
     /// Where they are.
     pub namespace: Namespace,
-    /// What they are, each once, at most [`limits::BATCH_GET_NAMES`].
+    /// What they are, each once, at most [`BATCH_GET_NAMES`](crate::domain::limits::BATCH_GET_NAMES).
     pub names: Vec<Name>,
     /// The alias that names their versions; none: the newest.
     pub alias: Option<Alias>,
