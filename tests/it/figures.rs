@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::figures_judging as judging;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The newest result of a bench: names begin with the date.
-fn newest(bench: &str) -> (String, Value) {
+pub fn newest(bench: &str) -> (String, Value) {
     let mut files: Vec<PathBuf> = fs::read_dir(root().join("benches/results"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -311,6 +313,7 @@ fn tables_are_made_from_results() {
         ("abuse", abuse()),
         ("refusals", refusals()),
         ("clients", clients()),
+        ("worst-case", judging::worst_case()),
     ] {
         let (begin, end) = (format!("<!-- {bench}: made from benches/results -->\n"), "<!-- end -->");
         let (before, rest) = made.split_once(&begin).expect("the place of the table");

@@ -64,6 +64,7 @@ mod fixes;
 mod folders;
 mod following;
 mod figures;
+mod figures_judging;
 mod folder_deeds;
 mod folder_model;
 mod follow_moves;
