@@ -10,7 +10,8 @@ use crate::validate::subject::{Found, Subject, inside, quoted};
 /// So many missing ones are told of.
 const MOST: usize = 16;
 /// Agents that products bring along.
-const BUILT_IN: [&str; 14] = [
+const BUILT_IN: [&str; 15] = [
+    "claude",
     "agent",
     "ask",
     "edit",

@@ -130,7 +130,8 @@ fn unknown(subject: &Subject<'_>, entry: &Entry, tools: &[Tool<'_>], found: &mut
         {
             continue;
         }
-        if base.starts_with("mcp_") || (subject.dialect() == Dialect::OpenCode && base.contains('_')) {
+        let brought = base.starts_with("mcp_") || base.starts_with("discovered_tool_");
+        if brought || (subject.dialect() == Dialect::OpenCode && base.contains('_')) {
             continue;
         }
         let near = near(base, known);

@@ -1,6 +1,17 @@
-//! The keys that each dialect reads, and what kind of value each takes. Written down in November 2026 without the
-//! products' documentation at hand, which is where to check them: code.claude.com (sub-agents, skills), agentskills.io, docs.github.com and
-//! code.visualstudio.com (custom agents, prompts, instructions), opencode.ai, geminicli.com, cursor.com.
+//! The keys that each dialect reads, and what kind of value each takes. Checked in November 2026 against copies of the
+//! products' documentation, most of them of August 2026:
+//!
+//! - Claude Code: code.claude.com, pages sub-agents, skills, plugins-reference; its changelog up to 2.1.240.
+//! - Agent Skills: agentskills.io, page specification.
+//! - Copilot: docs.github.com, custom agents configuration and CLI command reference; code.visualstudio.com, custom
+//!   agents (July 2026), prompt files (2025), and the attributes that the editor's source names; for workflows GitHub
+//!   Agentic Workflows, page frontmatter.
+//! - OpenCode: opencode.ai, pages agents, commands, permissions, and the schema in its source.
+//! - Gemini: geminicli.com, pages subagents and remote agents, and the schema in its source, which is strict.
+//! - Cursor: no copy of cursor.com's pages rules and subagents was whole; what others quote of them agrees.
+//!
+//! Not found: how VS Code spells the reasoning effort of an agent, which its source has and its pages do not name.
+//! Names that only older versions read stay, and say so.
 
 use crate::domain::Dialect;
 use crate::validate::subject::Subject;
@@ -37,7 +48,7 @@ const CLAUDE_AGENT: Keys = &[
     ("name", Text),
     ("description", Text),
     ("tools", Any),
-    ("disallowedTools", Any),
+    ("disallowedTools", List),
     ("model", Model),
     (
         "permissionMode",
@@ -53,10 +64,8 @@ const CLAUDE_AGENT: Keys = &[
     ("isolation", Words(&["worktree"])),
     (
         "color",
-        Words(&[
-            "red", "blue", "green", "yellow", "purple", "orange", "pink", "cyan", "magenta", "gray", "grey",
-            "white", "black",
-        ]),
+        // The page has no `magenta`; the vendor's guide for plugins and its own agents have.
+        Words(&["red", "blue", "green", "yellow", "purple", "orange", "pink", "cyan", "magenta"]),
     ),
     ("initialPrompt", Text),
 ];
@@ -67,25 +76,36 @@ const EFFORTS: &[&str] = &["low", "medium", "high", "xhigh", "max"];
 const CLAUDE_COMMAND: Keys = &[
     ("name", Text),
     ("description", Text),
-    ("allowed-tools", Any),
-    ("disallowed-tools", Any),
+    ("allowed-tools", List),
+    ("disallowed-tools", List),
     ("argument-hint", Any),
-    ("arguments", Any),
+    ("arguments", List),
     ("model", Model),
     ("effort", Words(EFFORTS)),
     ("when_to_use", Text),
     ("disable-model-invocation", Bool),
     ("user-invocable", Bool),
+    // On no page; commands of the vendor's own plugins have it.
     ("hide-from-slash-command-tool", Any),
-    ("context", Words(&["fork", "inline"])),
+    ("context", Words(&["fork"])),
     ("agent", Text),
+    ("background", Bool),
     ("hooks", Map),
     ("paths", List),
     ("shell", Words(&["bash", "powershell"])),
+    // Named by the changelog only, in three spellings.
+    ("display-name", Text),
+    ("display_name", Text),
+    ("displayName", Text),
+    ("default-enabled", Bool),
+    ("default_enabled", Bool),
+    ("defaultEnabled", Bool),
+    ("fallback", Any),
 ];
 
 const SKILL: Keys = &[("license", Any), ("compatibility", Text), ("metadata", Map)];
 
+/// Custom agents, prompts and instructions.
 const COPILOT: Keys = &[
     ("name", Text),
     ("description", Text),
@@ -96,48 +116,84 @@ const COPILOT: Keys = &[
     ("agents", List),
     ("agent", Text),
     ("handoffs", Any),
-    ("mcp-servers", Any),
+    ("mcp-servers", Map),
+    // Retired; words besides true and false in older versions.
     ("infer", Any),
+    // Until late 2025, now `agent`.
     ("mode", Text),
     ("user-invocable", Bool),
+    // So spelled in early 2026.
+    ("user-invokable", Bool),
     ("disable-model-invocation", Bool),
     ("metadata", Map),
-    ("hooks", Any),
-    ("applyTo", List),
+    ("hooks", Map),
+    ("applyTo", Text),
     ("excludeAgent", List),
-    ("hidden", Any),
-    ("license", Any),
-    ("version", Any),
+    // In the editor's source, on no page.
+    ("advancedOptions", Map),
+    ("github", Map),
 ];
 
 /// Keys of agentic workflows, which lie beside prompts.
-const COPILOT_WORKFLOW: [&str; 26] = [
+const COPILOT_WORKFLOW: [&str; 57] = [
     "on",
     "permissions",
     "engine",
+    "intent",
+    "emoji",
     "safe-outputs",
-    "safe-inputs",
+    "mcp-scripts",
     "timeout-minutes",
     "network",
+    "sandbox",
     "if",
     "checkout",
+    "ambient-folders",
     "imports",
-    "roles",
+    "import-schema",
+    "pre-steps",
     "steps",
+    "pre-agent-steps",
     "post-steps",
     "env",
+    "excluded-env",
     "runs-on",
+    "runs-on-slim",
     "strict",
     "source",
+    "redirect",
+    "private",
+    "resources",
     "labels",
     "concurrency",
     "run-name",
     "tracker-id",
+    "check-for-updates",
     "runtimes",
     "features",
+    "skills",
+    "plugins",
     "jobs",
     "cache",
     "secrets",
+    "github-app",
+    "environment",
+    "container",
+    "services",
+    "observability",
+    "threat-detection-suppress",
+    "max-turns",
+    "max-turn-cache-misses",
+    "max-ai-credits",
+    "max-daily-ai-credits",
+    "user-rate-limit",
+    // Older: `roles` is now below `on`, the others have new names or are gone.
+    "roles",
+    "safe-inputs",
+    "rate-limit",
+    "max-runs",
+    "github-token",
+    "cache-memory",
 ];
 
 const OPENCODE: Keys = &[
@@ -154,9 +210,11 @@ const OPENCODE: Keys = &[
     ("hidden", Bool),
     ("color", Text),
     ("steps", Count(1)),
+    // Until early 2026, now `steps`.
     ("maxSteps", Count(1)),
     ("variant", Text),
-    ("options", Any),
+    ("options", Map),
+    // Commands.
     ("agent", Text),
     ("subtask", Bool),
     ("template", Text),
@@ -168,18 +226,28 @@ const GEMINI: Keys = &[
     ("kind", Words(&["local", "remote"])),
     ("display_name", Text),
     ("tools", Any),
-    ("mcp_servers", Any),
-    ("mcpServers", Any),
+    // The source reads the first, the page names the second.
+    ("mcp_servers", Map),
+    ("mcpServers", Map),
     ("model", Model),
     ("temperature", Number(2.0)),
     ("max_turns", Count(1)),
     ("timeout_mins", Count(1)),
     ("agent_card_url", Text),
     ("agent_card_json", Text),
-    ("auth", Any),
+    ("auth", Map),
 ];
 
-const CURSOR: Keys = &[("description", Any), ("globs", List), ("alwaysApply", Bool), ("name", Text)];
+const CURSOR: Keys = &[
+    ("description", Any),
+    ("globs", List),
+    ("alwaysApply", Bool),
+    // Of subagents.
+    ("name", Text),
+    ("model", Any),
+    ("readonly", Bool),
+    ("is_background", Bool),
+];
 
 const PERSONA: Keys = &[
     ("name", Text),

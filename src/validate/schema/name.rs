@@ -9,11 +9,14 @@ use super::TRUTH_WORDS;
 use super::field::required;
 use crate::validate::subject::{Found, Subject, quoted};
 
-/// Names of built-in agents, written down in November 2026; to be checked against their documentation.
+/// Names of built-in agents, checked in November 2026: code.claude.com (sub-agents), docs.github.com (CLI command
+/// reference), opencode.ai (agents), geminicli.com (subagents) and the source of the last. The last four of Copilot's
+/// are participants of its chat, for which no page was looked up.
 const BUILT_IN: [(Dialect, &[&str]); 4] = [
     (
         Dialect::ClaudeCode,
         &[
+            "claude",
             "general-purpose",
             "explore",
             "plan",
@@ -22,7 +25,25 @@ const BUILT_IN: [(Dialect, &[&str]); 4] = [
             "claude-code-guide",
         ],
     ),
-    (Dialect::Copilot, &["agent", "ask", "edit", "plan", "workspace", "vscode", "terminal", "github"]),
+    (
+        Dialect::Copilot,
+        &[
+            "agent",
+            "ask",
+            "edit",
+            "plan",
+            "code-review",
+            "explore",
+            "general-purpose",
+            "research",
+            "rubber-duck",
+            "task",
+            "workspace",
+            "vscode",
+            "terminal",
+            "github",
+        ],
+    ),
     (Dialect::OpenCode, &["build", "plan", "general", "explore", "compaction", "title", "summary"]),
     (Dialect::Gemini, &["codebase_investigator", "cli_help", "generalist", "browser_agent"]),
 ];

@@ -11,8 +11,11 @@ use crate::validate::subject::{Found, Subject, field_of, quoted, replace};
 const NAMED: usize = 8;
 
 /// Keys that a product has renamed: the old one, the new one.
-const RENAMED: [(Dialect, &str, &str); 2] =
-    [(Dialect::OpenCode, "maxSteps", "steps"), (Dialect::Copilot, "mode", "agent")];
+const RENAMED: [(Dialect, &str, &str); 3] = [
+    (Dialect::OpenCode, "maxSteps", "steps"),
+    (Dialect::Copilot, "mode", "agent"),
+    (Dialect::Copilot, "user-invokable", "user-invocable"),
+];
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     let dialect = subject.dialect();

@@ -8,7 +8,8 @@ use super::TRUTH_WORDS;
 use super::keys::{Kind, known};
 use crate::validate::subject::{Found, Subject, field_of, quoted, replace};
 
-/// Short names of models in Claude Code, written down in November 2026; to be checked at code.claude.com (model configuration).
+/// Short names of models in Claude Code: those of code.claude.com, page model-config, and `inherit` of its pages
+/// sub-agents and skills. Checked in November 2026 against copies of August 2026.
 const CLAUDE_MODELS: [&str; 8] =
     ["sonnet", "opus", "haiku", "inherit", "default", "best", "opusplan", "fable"];
 
@@ -127,14 +128,16 @@ fn model(dialect: Dialect, text: &str) -> Option<(String, Option<String>)> {
             let whole = name.contains("claude") || name.contains('/') || name.starts_with("arn:");
             (!whole && !CLAUDE_MODELS.contains(&alias)).then(|| {
                 let near = did_you_mean(&name, CLAUDE_MODELS);
-                let help =
-                    near.or_else(|| Some("use sonnet, opus, haiku, inherit or a model's full name".into()));
+                let help = near.or_else(|| {
+                    Some("use sonnet, opus, haiku, fable, inherit or a model's full name".into())
+                });
                 ("which is no model of Claude Code".to_owned(), help)
             })
         }
         Dialect::OpenCode => (!name.contains('/'))
             .then(|| ("which names no provider".to_owned(), Some("write `provider/model`".into()))),
         Dialect::Gemini => {
+            // Aliases and families of the product's source, August 2026. Settings can add names of their own.
             let known = ["gemini", "gemma", "auto", "inherit", "pro", "flash", "models/"];
             (!known.iter().any(|start| name.starts_with(start)))
                 .then(|| ("which is no model of Gemini".to_owned(), None))
