@@ -30,7 +30,7 @@ use crate::auth::{self, Authenticator};
 use crate::domain::{Access, Caller, Principal};
 use crate::edge::cors::Origins;
 use crate::edge::{self, Edge, Gate, Turned};
-use crate::grpc::{self, Services, Transport, Web};
+use crate::grpc::{self, Encoded, Services, Transport, Web};
 use crate::metrics::Calls;
 use crate::registry::{self, AuditEvent, OpenReport, Registry};
 use crate::seed;
@@ -139,7 +139,7 @@ pub enum News {
     Followed(seed::Source, seed::Report),
 }
 
-type Service = Web<Edge<Transport<Routes>>>;
+type Service = Web<Edge<Encoded<Transport<Routes>>>>;
 
 /// Serves on a bound listener until `shutdown`, then drains: health says NOT_SERVING, watch streams are closed,
 /// calls are finished, and after the grace time what is left is cut. `tell` hears when calls are served, and what

@@ -2,7 +2,10 @@
 
 use std::io::{self, IsTerminal as _};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::LogFormat;
 
@@ -18,18 +21,21 @@ pub(super) fn start(format: Option<LogFormat>, colours: bool) -> bool {
     let terminal = io::stderr().is_terminal();
     let json = format.map_or(!terminal, |format| format == LogFormat::Json);
     let default = if terminal && format.is_none() { BESIDE_THE_SCREEN } else { DEFAULT };
-    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let said = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|said| EnvFilter::try_new(said).is_ok());
     // `h2` warns of what a peer does wrong, once a frame: no peer may have the log written at its will. Who wants to read it
     // names it.
-    let is_named = std::env::var(EnvFilter::DEFAULT_ENV).is_ok_and(|said| said.contains("h2="));
-    if let Some(quiet) = "h2=error".parse().ok().filter(|_| !is_named) {
-        filter = filter.add_directive(quiet);
-    }
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    let started = if json {
-        subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+    let quiet = if said.as_ref().is_some_and(|said| said.contains("h2=")) { "" } else { ",h2=error" };
+    let wanted = format!("{}{quiet}", said.as_deref().unwrap_or(default));
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines = if json {
+        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
     } else {
-        subscriber.with_ansi(colours).with_target(false).try_init()
+        lines.with_ansi(colours).with_target(false).boxed()
+    };
+    // Levels of targets are known once; only who asks for spans by name has every span looked at.
+    let started = match wanted.parse::<Targets>() {
+        Ok(targets) => tracing_subscriber::registry().with(lines).with(targets).try_init(),
+        Err(_) => tracing_subscriber::registry().with(lines).with(EnvFilter::new(wanted)).try_init(),
     };
     drop(started);
     json

@@ -18,7 +18,9 @@ pub enum Vain {
     Reset,
     /// A call that was not let in.
     Refused,
-    /// A request that was not the message that it should have been.
+    /// The same after its signature was looked at.
+    Forged,
+    /// A request that was not the message that it should have been; its bytes are told by nobody, so a large one sets the price.
     Malformed,
     /// A request that was too large.
     TooLarge,
@@ -31,8 +33,9 @@ impl Vain {
         Duration::from_micros(match self {
             Self::Frame => 4,
             Self::Reset => 20,
-            Self::Refused | Self::Malformed => 50,
-            Self::TooLarge => 500,
+            Self::Refused => 50,
+            Self::Forged | Self::Malformed => 200,
+            Self::TooLarge => 1500,
         })
     }
 }
@@ -117,7 +120,7 @@ mod tests {
         assert_eq!(debt.waits(500 * MILLISECOND), None);
         // What is forgiven is forgotten, and good conduct saves nothing up.
         let later = 3_600_000 * MILLISECOND;
-        debt.charge(later, Vain::TooLarge, 21);
+        debt.charge(later, Vain::TooLarge, 7);
         assert_eq!(debt.waits(later), Some(Duration::from_millis(5)));
     }
 

@@ -32,7 +32,7 @@ pub use self::gate::{Gate, Tell, Turned};
 use self::lines::Lines;
 pub use self::peer::{Peer, PeerCertificate, UnreadableCertificate, WithPeer};
 pub use self::share::{Kind, Limits};
-use crate::auth::Refusal;
+use crate::auth::{Cause, Refusal};
 use crate::metrics::Calls;
 
 /// Name of the header that carries the request id, both ways.
@@ -64,6 +64,7 @@ impl Failure {
     /// What it cost in vain; none where the caller is not to blame, or was served for a while.
     fn vain(&self) -> Option<Vain> {
         match self {
+            Self::Refused(Refusal::Invalid(Cause::Signature)) => Some(Vain::Forged),
             Self::Refused(_) | Self::OverShare { .. } => Some(Vain::Refused),
             Self::TimeoutInvalid(_) => Some(Vain::Malformed),
             Self::DeadlineExpired | Self::Panicked | Self::Overloaded => None,
@@ -169,7 +170,9 @@ where
                 }
             };
             let (mut parts, body) = response.into_parts();
-            if let Ok(value) = HeaderValue::from_str(&call_id) {
+            if let Ok(mut value) = HeaderValue::from_str(&call_id) {
+                // No two answers have the same: HTTP/2 need not keep it to name it again.
+                value.set_sensitive(true);
                 parts.headers.insert(REQUEST_ID, value);
             }
             let body = GuardedBody::new(

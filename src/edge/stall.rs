@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::futures::TaskLocalFuture;
 use tokio::time::{Instant, Sleep};
 
 use super::lines;
@@ -100,33 +102,36 @@ where
 {
     fn execute(&self, future: F) {
         let guard = Guard::default();
-        let task = Box::pin(GUARD.scope(guard.clone(), future));
+        let task = GUARD.scope(guard.clone(), future);
         tokio::spawn(Guarded { task, guard, limit: self.limit, timer: None, _one: self.running.one() });
     }
 }
 
-/// A stream's task with its watchdog; the timer exists only while data waits.
-struct Guarded<F> {
-    task: Pin<Box<F>>,
-    guard: Guard,
-    limit: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
-    _one: One,
+pin_project! {
+    /// A stream's task with its watchdog; the timer exists only while data waits.
+    struct Guarded<F> {
+        #[pin]
+        task: TaskLocalFuture<Guard, F>,
+        guard: Guard,
+        limit: Duration,
+        timer: Option<Pin<Box<Sleep>>>,
+        _one: One,
+    }
 }
 
 impl<F: Future> Future for Guarded<F> {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        if this.task.as_mut().poll(context).is_ready() {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if this.task.poll(context).is_ready() {
             return Poll::Ready(());
         }
         let Some(since) = this.guard.since() else {
-            this.timer = None;
+            *this.timer = None;
             return Poll::Pending;
         };
-        let end = since + this.limit;
+        let end = since + *this.limit;
         let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
         if timer.deadline() != end {
             timer.as_mut().reset(end);

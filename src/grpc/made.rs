@@ -1,4 +1,4 @@
-//! Get and List with personas that are encoded once for each version: what travels are the contract's messages, byte for byte.
+//! Get, List and Watch with personas that are encoded once for each version: what travels are the contract's messages, byte for byte.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -7,19 +7,21 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Body as HttpBody;
 use prost::Message;
+use tonic::Status;
 use tonic::body::Body;
-use tonic::server::{Grpc, NamedService, UnaryService};
-use tonic_prost::ProstCodec;
-use tower::{Service, service_fn};
+use tonic::metadata::MetadataMap;
+use tower::Service;
 
 use super::persona_service::Personas;
-use crate::domain::{Persona, View, limits};
-use crate::wire::pb::persona_service_server::PersonaServiceServer;
+use super::whole::{Reply, Unread, whole};
+use crate::domain::{Persona, View};
 use crate::wire::{self, pb};
 
 const GET: &str = "/persona.registry.v1.PersonaService/GetPersona";
 const LIST: &str = "/persona.registry.v1.PersonaService/ListPersonas";
+const WATCH: &str = "/persona.registry.v1.PersonaService/WatchPersonas";
 
 /// Bytes of encoded personas that are kept.
 pub(super) const KEPT_BYTES: u64 = 32 * 1024 * 1024;
@@ -48,68 +50,120 @@ pub(super) struct ListAnswer {
     pub resume_token: String,
 }
 
+/// `WatchPersonasResponse` that tells of changes, with the personas encoded.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct WatchAnswer {
+    #[prost(message, optional, tag = "4")]
+    pub changes: Option<ChangesAnswer>,
+    #[prost(string, tag = "7")]
+    pub resume_token: String,
+}
+
+/// `WatchPersonasResponse.Changes` with the personas encoded.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ChangesAnswer {
+    #[prost(int64, tag = "1")]
+    pub revision: i64,
+    #[prost(message, repeated, tag = "2")]
+    pub changes: Vec<ChangeAnswer>,
+    #[prost(bool, tag = "3")]
+    pub fragment: bool,
+    #[prost(message, optional, tag = "4")]
+    pub commit_time: Option<prost_types::Timestamp>,
+}
+
+/// `PersonaChange` with the persona encoded.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ChangeAnswer {
+    #[prost(enumeration = "pb::persona_change::Type", tag = "1")]
+    pub kind: i32,
+    #[prost(bytes = "bytes", optional, tag = "2")]
+    pub persona: Option<Bytes>,
+}
+
 /// A persona as it travels.
 pub(super) fn encoded(persona: &Persona, view: View) -> Bytes {
     wire::persona(persona, view).encode_to_vec().into()
 }
 
-/// Stands before `PersonaService` and answers those calls whose answers hold encoded personas.
+/// Stands before all services and answers those calls itself whose answers hold encoded personas. Such a call is one message that is
+/// there in one piece, nearly always; any other goes on to the services, which answer it alike.
 #[derive(Debug, Clone)]
-pub(super) struct Ready {
-    inner: PersonaServiceServer<Personas>,
+pub struct Encoded<S> {
+    inner: S,
     personas: Personas,
 }
 
-impl Ready {
-    /// Before a service of these personas.
-    pub(super) const fn new(inner: PersonaServiceServer<Personas>, personas: Personas) -> Self {
+impl<S> Encoded<S> {
+    /// Before services, one of which is of these personas.
+    pub(super) const fn new(inner: S, personas: Personas) -> Self {
         Self { inner, personas }
     }
 }
 
-impl NamedService for Ready {
-    const NAME: &'static str = <PersonaServiceServer<Personas> as NamedService>::NAME;
-}
+type Replying = Pin<Box<dyn Future<Output = Result<Response<Reply>, Infallible>> + Send>>;
 
-impl Service<Request<Body>> for Ready {
-    type Response = Response<Body>;
+impl<S, B> Service<Request<B>> for Encoded<S>
+where
+    S: Service<Request<Unread<B>>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: HttpBody<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Send,
+{
+    type Response = Response<Reply>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Replying;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let personas = self.personas.clone();
+    fn call(&mut self, request: Request<B>) -> Replying {
         match request.uri().path() {
-            GET => {
-                let get = service_fn(move |asked| {
-                    let personas = personas.clone();
-                    async move { personas.get_answer(asked).await }
-                });
-                Box::pin(unary::<_, pb::GetPersonaRequest, GetAnswer>(get, request))
+            GET => self.answer(request, |personas, asked| async move {
+                personas.get_answer(asked).await.and_then(|answer| Reply::whole(answer.get_ref()))
+            }),
+            LIST => self.answer(request, |personas, asked| async move {
+                personas.list_answer(asked).await.and_then(|answer| Reply::whole(answer.get_ref()))
+            }),
+            WATCH => self.answer(request, |personas, asked| async move {
+                personas.watch_answer(asked).map(Reply::stream)
+            }),
+            _ => {
+                let call = self.inner.call(request.map(Unread::from));
+                Box::pin(async move { Ok(call.await?.map(Reply::Routed)) })
             }
-            LIST => {
-                let list = service_fn(move |asked| {
-                    let personas = personas.clone();
-                    async move { personas.list_answer(asked).await }
-                });
-                Box::pin(unary::<_, pb::ListPersonasRequest, ListAnswer>(list, request))
-            }
-            _ => self.inner.call(request),
         }
     }
 }
 
-/// One call, as generated code makes it.
-async fn unary<M, Q, A>(method: M, request: Request<Body>) -> Result<Response<Body>, Infallible>
-where
-    M: UnaryService<Q, Response = A>,
-    Q: Message + Default + 'static,
-    A: Message + 'static,
-{
-    let codec = ProstCodec::<A, Q>::default();
-    let mut grpc = Grpc::new(codec).apply_max_message_size_config(Some(limits::REQUEST_BYTES), None);
-    Ok(grpc.unary(method, request).await)
+impl<S> Encoded<S> {
+    /// Answers by this method, where the request is whole.
+    fn answer<B, M, F, Q>(&self, request: Request<B>, method: M) -> Replying
+    where
+        S: Service<Request<Unread<B>>, Response = Response<Body>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send + 'static,
+        B: HttpBody<Data = Bytes> + Unpin + Send + 'static,
+        B::Error: Send,
+        M: FnOnce(Personas, tonic::Request<Q>) -> F + Send + 'static,
+        F: Future<Output = Result<Response<Reply>, Status>> + Send + 'static,
+        Q: Message + Default + 'static,
+    {
+        let (mut inner, personas) = (self.inner.clone(), self.personas.clone());
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let asked = match whole(&parts.headers, body).await {
+                Ok(asked) => asked,
+                Err(unread) => {
+                    let answer = inner.call(Request::from_parts(parts, unread)).await?;
+                    return Ok(answer.map(Reply::Routed));
+                }
+            };
+            let asked = tonic::Request::from_parts(MetadataMap::new(), parts.extensions, asked);
+            Ok(method(personas, asked).await.unwrap_or_else(Status::into_http))
+        })
+    }
 }

@@ -10,6 +10,7 @@ pub mod status;
 mod transport;
 mod watch;
 mod web;
+mod whole;
 mod writes;
 
 use prost::Message as _;
@@ -22,15 +23,16 @@ use crate::wire::pb::admin_service_server::AdminServiceServer;
 use crate::wire::pb::persona_service_server::PersonaServiceServer;
 
 pub use self::admin_service::Admin;
-use self::made::Ready;
+pub use self::made::Encoded;
 pub use self::persona_service::Personas;
 pub use self::transport::Transport;
 pub use self::web::Web;
+pub use self::whole::{Reply, Unread};
 
 /// All services, and the switch of their health.
 pub struct Services {
     /// What answers calls.
-    pub routes: Transport<Routes>,
+    pub routes: Encoded<Transport<Routes>>,
     /// What load balancers are told.
     pub health: HealthReporter,
 }
@@ -52,13 +54,13 @@ pub async fn services(registry: &Registry) -> Result<Services, tonic_reflection:
             // So that tools can show the reasons in the details of a status.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    let routes = Routes::new(Ready::new(service, personas))
+    let routes = Routes::new(service)
         .add_service(admin)
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .prepare();
-    Ok(Services { routes: Transport::new(routes), health })
+    Ok(Services { routes: Encoded::new(Transport::new(routes), personas), health })
 }
 
 /// The paths of all methods, those of health and reflection too.

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
 use prost::Message;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use super::made::{GetAnswer, KEPT_BYTES, ListAnswer, encoded};
+use super::whole::{framed, unframed};
 use super::{status, watch};
 use crate::domain::{Caller, Persona, View};
 use crate::edge::Peer;
@@ -24,7 +26,7 @@ pub struct Personas {
     pub(super) shelf: Arc<Shelf>,
 }
 
-type Answer<T> = Result<Response<T>, Status>;
+pub(super) type Answer<T> = Result<Response<T>, Status>;
 
 macro_rules! answer {
     ($name:literal, $self:ident . $method:ident ( $request:ident )) => {{
@@ -47,9 +49,7 @@ pub(super) const AROUND: usize = 8;
 
 /// What an answer with encoded personas says. Only a fault of the build makes it anything else.
 fn decoded<A: Message + Default>(answer: Response<impl Message>) -> Answer<A> {
-    let bytes = answer.into_inner().encode_to_vec();
-    let decoded = A::decode(&*bytes).map(Response::new);
-    decoded.map_err(|error| status::of(&Error::Internal(error.to_string())))
+    unframed(framed(answer.get_ref())?).map(Response::new)
 }
 
 impl Personas {
@@ -65,6 +65,15 @@ impl Personas {
 
     pub(super) async fn list_answer(&self, request: Request<pb::ListPersonasRequest>) -> Answer<ListAnswer> {
         answer!("ListPersonas", self.list(request))
+    }
+
+    pub(super) fn watch_answer(
+        &self,
+        request: Request<pb::WatchPersonasRequest>,
+    ) -> Result<watch::Framed, Status> {
+        let (caller, peer) = (caller(&request)?, peer(&request));
+        let begun = watch::begin(self, &caller, request.into_inner());
+        begun.map_err(|error| refused(&self.registry, &caller, peer, "WatchPersonas", &error))
     }
 
     pub(super) fn header(&self, revision: crate::domain::Revision) -> Option<pb::ResponseHeader> {
@@ -201,9 +210,7 @@ impl pb::persona_service_server::PersonaService for Personas {
         &self,
         request: Request<pb::WatchPersonasRequest>,
     ) -> Answer<Self::WatchPersonasStream> {
-        let (caller, peer) = (caller(&request)?, peer(&request));
-        let begun = watch::begin(&self.registry, &caller, request.into_inner());
-        let refused = |error| refused(&self.registry, &caller, peer, "WatchPersonas", &error);
-        begun.map(|stream| Response::new(Box::pin(stream) as _)).map_err(refused)
+        let messages = self.watch_answer(request)?;
+        Ok(Response::new(Box::pin(messages.map(|message| unframed(message?)))))
     }
 }

@@ -1,49 +1,59 @@
 //! The watch stream: events in domain terms become messages, one at a time, when the reader asks.
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use prost::Message as _;
 use tokio_stream::Stream;
 use tonic::Status;
 
+use super::made::{ChangeAnswer, ChangesAnswer, WatchAnswer};
 use super::parse::Checks;
-use super::persona_service::size;
+use super::persona_service::{Personas, size};
 use super::status;
+use super::whole::framed;
 use crate::domain::{Caller, Name, Namespace, Revision, StoreId, Version, View, limits};
-use crate::registry::{Error, Event, Mode, PersonaChange, Registry, Selection, Start, Watch, WatchRequest};
+use crate::registry::{Error, Event, Mode, PersonaChange, Selection, Shelf, Start, Watch, WatchRequest};
 use crate::wire::{self, pb};
 use pb::persona_change::Type;
-use pb::watch_personas_response::{
-    Changes, Closing, Event as Wire, Opened, Progress, Snapshot, Synced, closing,
-};
+use pb::watch_personas_response::{Closing, Event as Wire, Opened, Progress, Snapshot, Synced, closing};
 
 /// How long a client waits before it comes back to a server that is shutting down.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
+/// A stream's messages, framed.
+pub(super) type Framed = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
+
 /// Checks the request and takes a place among the streams.
 pub(super) fn begin(
-    registry: &Registry,
+    personas: &Personas,
     caller: &Caller,
     request: pb::WatchPersonasRequest,
-) -> Result<impl Stream<Item = Result<pb::WatchPersonasResponse, Status>> + Send + use<>, Error> {
+) -> Result<Framed, Error> {
+    let Personas { registry, shelf } = personas;
     let request = parse(request)?;
     let messages = Messages {
         store_id: registry.store_id(),
         view: request.view,
         mode: request.mode,
         progress_interval: request.progress_interval,
+        shelf: Arc::clone(shelf),
     };
-    let watch = registry.watch(caller, request, size)?;
-    Ok(futures_util::stream::unfold(Some((watch, messages)), |state| async move {
-        let (mut watch, messages): (Watch, Messages) = state?;
+    // In a box, since each message moves it.
+    let following = Box::new((registry.watch(caller, request, size)?, messages));
+    Ok(Box::pin(futures_util::stream::unfold(Some(following), |state| async move {
+        let mut following = state?;
+        let (watch, messages) = &mut *following;
         match watch.next().await {
             Ok(Some((event, resume_token))) => {
-                let event = Some(messages.event(event));
-                Some((Ok(pb::WatchPersonasResponse { event, resume_token }), Some((watch, messages))))
+                Some((messages.framed(watch, event, resume_token), Some(following)))
             }
             Ok(None) => Some((Err(status::of(&Error::Draining)), None)),
             Err(error) => Some((Err(status::of(&error)), None)),
         }
-    }))
+    })))
 }
 
 fn parse(request: pb::WatchPersonasRequest) -> Result<WatchRequest, Error> {
@@ -84,11 +94,23 @@ struct Messages {
     view: View,
     mode: Mode,
     progress_interval: Duration,
+    shelf: Arc<Shelf>,
 }
 
 impl Messages {
-    fn event(&self, event: Event) -> Wire {
-        match event {
+    /// The message that tells of an event of this stream.
+    fn framed(&self, watch: &Watch, event: Event, resume_token: String) -> Result<Bytes, Status> {
+        let event = match event {
+            Event::Changes { revision, time, changes, fragment } => {
+                let change = |change| self.change(watch, change);
+                let changes = ChangesAnswer {
+                    revision: wire::number(revision.0),
+                    changes: changes.into_iter().map(change).collect(),
+                    fragment,
+                    commit_time: Some(wire::timestamp(time)),
+                };
+                return framed(&WatchAnswer { changes: Some(changes), resume_token });
+            }
             Event::Opened(revision) => Wire::Opened(Opened {
                 header: Some(wire::header(self.store_id, revision)),
                 progress_interval: prost_types::Duration::try_from(self.progress_interval).ok(),
@@ -105,24 +127,19 @@ impl Messages {
             Event::Synced(revision, count) => {
                 Wire::Synced(Synced { revision: wire::number(revision.0), count: wire::number(count) })
             }
-            Event::Changes { revision, time, changes, fragment } => Wire::Changes(Changes {
-                revision: wire::number(revision.0),
-                changes: changes.into_iter().map(|change| self.change(change)).collect(),
-                fragment,
-                commit_time: Some(wire::timestamp(time)),
-            }),
             Event::Progress(revision) => Wire::Progress(Progress { revision: wire::number(revision.0) }),
             Event::Closing => Wire::Closing(Closing {
                 reason: closing::Reason::ServerDraining.into(),
                 retry_delay: prost_types::Duration::try_from(RETRY_DELAY).ok(),
             }),
-        }
+        };
+        framed(&pb::WatchPersonasResponse { event: Some(event), resume_token })
     }
 
-    fn change(&self, change: PersonaChange) -> pb::PersonaChange {
+    fn change(&self, watch: &Watch, change: PersonaChange) -> ChangeAnswer {
         let (kind, persona) = match change {
-            PersonaChange::Created(persona) => (Type::Created, wire::persona(&persona, self.view)),
-            PersonaChange::Updated(persona) => (Type::Updated, wire::persona(&persona, self.view)),
+            PersonaChange::Created(persona) => (Type::Created, watch.made(&persona, &self.shelf)),
+            PersonaChange::Updated(persona) => (Type::Updated, watch.made(&persona, &self.shelf)),
             PersonaChange::Deleted(namespace, name, version, revision) => {
                 (Type::Deleted, gone(&namespace, &name, version, revision))
             }
@@ -130,17 +147,18 @@ impl Messages {
                 (Type::Left, gone(&namespace, &name, version, revision))
             }
         };
-        pb::PersonaChange { r#type: kind.into(), persona: Some(persona) }
+        ChangeAnswer { kind: kind.into(), persona: Some(persona) }
     }
 }
 
 /// What is told of a persona that is no longer shown.
-fn gone(namespace: &Namespace, name: &Name, version: Version, revision: Revision) -> pb::Persona {
-    pb::Persona {
+fn gone(namespace: &Namespace, name: &Name, version: Version, revision: Revision) -> Bytes {
+    let persona = pb::Persona {
         namespace: namespace.to_string(),
         name: name.to_string(),
         version: wire::number(version.0),
         revision: wire::number(revision.0),
         ..pb::Persona::default()
-    }
+    };
+    persona.encode_to_vec().into()
 }

@@ -37,7 +37,7 @@ pub struct Clumsy<S>(S);
 
 impl<S, B> Service<Request<B>> for Clumsy<S>
 where
-    S: Service<Request<B>, Response = Response<Body>>,
+    S: Service<Request<B>, Response = Response<grpc::Reply>>,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
@@ -53,6 +53,7 @@ where
         assert_ne!(mishap.as_deref(), Some("call"), "on purpose");
         let call = self.0.call(request);
         Box::pin(async move {
+            let call = async { Ok(call.await?.map(Body::new)) };
             match mishap.as_deref() {
                 Some("future") => panic!("on purpose"),
                 Some("silence") => std::future::pending().await,
@@ -86,7 +87,7 @@ impl http_body::Body for Crumbling {
 }
 
 /// The registry's services behind the edge, with mishaps in them.
-pub async fn clumsy_service(registry: &Registry) -> Edge<Clumsy<grpc::Transport<Routes>>> {
+pub async fn clumsy_service(registry: &Registry) -> Edge<Clumsy<grpc::Encoded<grpc::Transport<Routes>>>> {
     let services = grpc::services(registry).await.unwrap();
     Edge::new(Clumsy(services.routes), crate::errors::open(), grpc::status::at_edge, Arc::new(Calls::new([])))
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::figures_judging as judging;
+use crate::figures_serving as serving;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -25,7 +26,8 @@ pub fn newest(bench: &str) -> (String, Value) {
     (name, serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap())
 }
 
-fn spread(value: &Value, digits: usize) -> String {
+/// The values of a measurement, such as least, median and most.
+pub fn spread(value: &Value, digits: usize) -> String {
     let numbers = value.as_array().unwrap().iter();
     let texts = numbers.map(|one| one.as_f64().map_or("–".to_owned(), |one| format!("{one:.digits$}")));
     texts.collect::<Vec<_>>().join(" / ")
@@ -177,38 +179,6 @@ fn abuse() -> String {
     table
 }
 
-fn peers() -> String {
-    let (file, result) = newest("peers");
-    let mut table = format!(
-        "From `benches/results/{file}`, on {}; least / median / most of {} rounds.\n\n\
-         | case | server | requests/s | CPU, µs | p50, ms | p99, ms | memory, MiB | to bare tonic: requests/s | p50 |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
-        result["machine"].as_str().unwrap(),
-        result["rounds"]
-    );
-    for row in result["rows"].as_array().unwrap() {
-        for (side, words) in [("registry", "registry"), ("bare_tonic", "bare tonic")] {
-            let of = |key: &str, digits: usize| spread(&row[side][key], digits);
-            let ratio = |key: &str| match side {
-                "registry" => spread(&row[key], 2),
-                _ => String::new(),
-            };
-            table.push_str(&format!(
-                "| {} | {words} | {} | {} | {} | {} | {} | {} | {} |\n",
-                row["case"].as_str().unwrap(),
-                of("per_second", 0),
-                of("cpu_us", 1),
-                of("p50_ms", 2),
-                of("p99_ms", 2),
-                of("rss_mib", 0),
-                ratio("ratio"),
-                ratio("p50_ratio")
-            ));
-        }
-    }
-    table
-}
-
 fn compact_store() -> String {
     let (file, result) = newest("compact-store");
     let mib = |value: &Value| format!("{:.1}", value.as_f64().unwrap() / f64::from(1 << 20));
@@ -308,12 +278,14 @@ fn tables_are_made_from_results() {
         ("follow-latency", follow_latency()),
         ("seed-folders", seed_folders()),
         ("compact-store", compact_store()),
-        ("peers", peers()),
+        ("peers", serving::peers()),
+        ("fan-out", serving::fan_out()),
         ("stalled-watchers", stalled_watchers()),
         ("abuse", abuse()),
         ("refusals", refusals()),
         ("clients", clients()),
         ("worst-case", judging::worst_case()),
+        ("judges", judging::judges()),
     ] {
         let (begin, end) = (format!("<!-- {bench}: made from benches/results -->\n"), "<!-- end -->");
         let (before, rest) = made.split_once(&begin).expect("the place of the table");

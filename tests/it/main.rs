@@ -65,6 +65,7 @@ mod folders;
 mod following;
 mod figures;
 mod figures_judging;
+mod figures_serving;
 mod folder_deeds;
 mod folder_model;
 mod follow_moves;

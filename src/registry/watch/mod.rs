@@ -9,14 +9,18 @@ mod stretch;
 mod views;
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::time::Instant;
+use bytes::Bytes;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::difference::{Kind, PendingChange};
 pub use self::request::{Mode, Start, WatchRequest};
 use super::select::Selection;
+use super::shelf::Shelf;
 use super::token::{Binding, ResumeToken};
 use super::{Error, Registry};
 use crate::domain::{Caller, Name, Namespace, Persona, Revision, Timestamp, Version, View, fraction};
@@ -90,6 +94,8 @@ pub struct Watch {
     drain: tokio::sync::watch::Receiver<bool>,
     /// When this stream closes, once a drain began.
     close_at: Option<Instant>,
+    /// Wakes it for its next progress or its end; there once it had to wait.
+    timer: Option<Pin<Box<Sleep>>>,
     _place: Place,
 }
 
@@ -177,6 +183,7 @@ impl Registry {
             head,
             drain,
             close_at: None,
+            timer: None,
             request,
             _place: place,
         })
@@ -214,6 +221,14 @@ impl Watch {
         }
     }
 
+    /// What the shelf has made of a persona that the last event told of.
+    pub fn made(&self, persona: &Arc<Persona>, shelf: &Shelf) -> Bytes {
+        let place = (&persona.namespace, &persona.name, persona.revision);
+        let read = || Ok::<_, Infallible>(Persona::clone(persona));
+        let Ok(made) = shelf.made(place, self.request.view, self.purges, read);
+        made.bytes
+    }
+
     fn token(&self) -> String {
         ResumeToken { revision: self.cursor }.print(self.registry.store_id(), self.binding)
     }
@@ -248,11 +263,15 @@ impl Watch {
             }
             let wake_at = self.close_at.map_or(self.progress_at, |at| at.min(self.progress_at));
             let draining = self.close_at.is_some();
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(wake_at)));
+            if timer.deadline() != wake_at {
+                timer.as_mut().reset(wake_at);
+            }
             tokio::select! {
                 // The sender lives as long as the registry, which this stream holds.
                 _ = self.head.changed() => {}
                 _ = self.drain.changed(), if !draining => {}
-                () = tokio::time::sleep_until(wake_at) => {}
+                () = timer => {}
             }
         }
     }
