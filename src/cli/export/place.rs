@@ -72,7 +72,7 @@ impl Places {
 /// Paths to try, the plainest first.
 fn candidates(name: &Name, dialect: Option<Dialect>) -> Vec<String> {
     let own = match dialect {
-        Some(Dialect::Skill) => vec![format!("{name}/SKILL.md")],
+        Some(Dialect::Skill) => vec![format!("{name}/SKILL.md"), format!(".claude/skills/{name}/SKILL.md")],
         Some(Dialect::Copilot) => vec![format!("{name}.agent.md"), format!(".github/agents/{name}.md")],
         Some(Dialect::Cursor) => vec![format!("{name}.mdc"), format!(".cursor/rules/{name}.md")],
         Some(Dialect::Markdown) => vec![format!("patterns/{name}/system.md")],
@@ -136,6 +136,12 @@ mod tests {
         assert_eq!(
             place(&mut places, "x", Dialect::Copilot, nameless).as_deref(),
             Some(".github/agents/x.md")
+        );
+        let skill = "---\nname: z.md\ndescription: d\nmax_turns: 3\n---\n";
+        places.take("z.md");
+        assert_eq!(
+            place(&mut places, "z.md", Dialect::Skill, skill).as_deref(),
+            Some(".claude/skills/z.md/SKILL.md")
         );
         places.take("y.md/z.md");
         assert!(!places.is_free("y.md") && !places.is_free("y.md/z.md/a.md") && places.is_free("y.md/a.md"));

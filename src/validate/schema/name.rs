@@ -10,8 +10,9 @@ use super::field::required;
 use crate::validate::subject::{Found, Subject, quoted};
 
 /// Names of built-in agents, checked in November 2026: code.claude.com (sub-agents), docs.github.com (CLI command
-/// reference), opencode.ai (agents), geminicli.com (subagents) and the source of the last. The last four of Copilot's
-/// are participants of its chat, for which no page was looked up.
+/// reference), opencode.ai (agents), geminicli.com (subagents) and the source of the last. Of Copilot those of its
+/// editors: its CLI brings more, such as `code-review`, which people call their own agents; and four participants of
+/// its chat, for which no page was looked up.
 const BUILT_IN: [(Dialect, &[&str]); 4] = [
     (
         Dialect::ClaudeCode,
@@ -25,25 +26,7 @@ const BUILT_IN: [(Dialect, &[&str]); 4] = [
             "claude-code-guide",
         ],
     ),
-    (
-        Dialect::Copilot,
-        &[
-            "agent",
-            "ask",
-            "edit",
-            "plan",
-            "code-review",
-            "explore",
-            "general-purpose",
-            "research",
-            "rubber-duck",
-            "task",
-            "workspace",
-            "vscode",
-            "terminal",
-            "github",
-        ],
-    ),
+    (Dialect::Copilot, &["agent", "ask", "edit", "plan", "workspace", "vscode", "terminal", "github"]),
     (Dialect::OpenCode, &["build", "plan", "general", "explore", "compaction", "title", "summary"]),
     (Dialect::Gemini, &["codebase_investigator", "cli_help", "generalist", "browser_agent"]),
 ];
