@@ -20,6 +20,7 @@ mod callgrind;
 mod common;
 
 use std::hint::black_box;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,25 +52,58 @@ struct Case {
     name: &'static str,
     /// The functions whose instructions count, as patterns; none of them is called by another.
     functions: &'static [&'static str],
+    /// Personas that are there before.
+    personas: usize,
     /// How often it is done, first uncounted and then counted.
     times: usize,
-    run: fn(usize) -> Result<(), Failure>,
+    run: fn(&Path, usize) -> Result<(), Failure>,
 }
 
 const CASES: [Case; 6] = [
-    Case { name: "parse a document", functions: &["*instructions::parse_once"], times: 5, run: parse_some },
-    Case { name: "judge a document", functions: &["*instructions::judge_once"], times: 5, run: judge_some },
-    Case { name: "get, kept encoded", functions: &["*instructions::get_made"], times: 20, run: get_kept },
-    Case { name: "get, encoded anew", functions: &["*instructions::get_anew"], times: 20, run: get_new },
     Case {
         name: "list a page of 50",
         // It is read on a thread of its own.
         functions: &["*Registry>::reading", "*instructions::encode_page"],
+        personas: PAGE + 1,
         times: 5,
         run: list_pages,
     },
-    // The committer's thread alone: sled's own ones do not call it.
-    Case { name: "commit a put", functions: &["*Committer::commit"], times: 50, run: commit_some },
+    // The committer's thread alone: those of sled call no such function.
+    Case {
+        name: "commit a put",
+        functions: &["*Committer::commit"],
+        personas: 0,
+        times: 20,
+        run: commit_some,
+    },
+    Case {
+        name: "get, kept encoded",
+        functions: &["*instructions::get_made"],
+        personas: 1,
+        times: 20,
+        run: get_kept,
+    },
+    Case {
+        name: "get, encoded anew",
+        functions: &["*instructions::get_anew"],
+        personas: 1,
+        times: 20,
+        run: get_new,
+    },
+    Case {
+        name: "parse a document",
+        functions: &["*instructions::parse_once"],
+        personas: 0,
+        times: 2,
+        run: parse_some,
+    },
+    Case {
+        name: "judge a document",
+        functions: &["*instructions::judge_once"],
+        personas: 0,
+        times: 2,
+        run: judge_some,
+    },
 ];
 
 #[inline(never)]
@@ -77,7 +111,7 @@ pub fn parse_once(content: &[u8]) {
     black_box(parse(black_box(&Input { content, ..Input::default() })));
 }
 
-fn parse_some(times: usize) -> Result<(), Failure> {
+fn parse_some(_: &Path, times: usize) -> Result<(), Failure> {
     let content = document(0, 0);
     twice(times, |_| Ok(parse_once(&content)))
 }
@@ -87,7 +121,7 @@ pub fn judge_once(content: &[u8]) {
     black_box(judge(black_box(&Input { content, ..Input::default() })));
 }
 
-fn judge_some(times: usize) -> Result<(), Failure> {
+fn judge_some(_: &Path, times: usize) -> Result<(), Failure> {
     let content = document(0, 0);
     twice(times, |_| Ok(judge_once(&content)))
 }
@@ -101,29 +135,23 @@ fn twice(times: usize, mut act: impl FnMut(usize) -> Result<(), Failure>) -> Res
     Ok(())
 }
 
-/// A registry in a directory of its own, and a runtime of one thread.
+/// A registry, and a runtime of one thread.
 struct Held {
     registry: Registry,
     runtime: Runtime,
     caller: Caller,
-    _dir: tempfile::TempDir,
 }
 
 impl Held {
-    /// With so many personas.
-    fn with(personas: usize) -> Result<Self, Failure> {
-        let dir = tempfile::tempdir()?;
-        let mut options = Options::new(dir.path().join("data"));
+    fn open(dir: &Path) -> Result<Self, Failure> {
+        let mut options = Options::new(dir.join("data"));
         options.store.cache_bytes = 64 * 1024 * 1024;
         options.min_free_bytes = 1024 * 1024;
         // What time does by itself is not what is counted.
         options.tick = Duration::from_secs(3600);
         let registry = Registry::open(options)?.0;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let caller = Caller::internal("bench", "bench");
-        let held = Self { registry, runtime, caller, _dir: dir };
-        (0..personas).try_for_each(|persona| held.put(persona, 0))?;
-        Ok(held)
+        Ok(Self { registry, runtime, caller: Caller::internal("bench", "bench") })
     }
 
     fn put(&self, persona: usize, number: usize) -> Result<(), Failure> {
@@ -151,8 +179,7 @@ impl Held {
         })
     }
 
-    /// The personas are counted as done, though the registry is not closed: nothing of it is needed any more.
-    fn end(self) -> Result<(), Failure> {
+    fn close(self) -> Result<(), Failure> {
         self.runtime.block_on(self.registry.close());
         Ok(())
     }
@@ -189,11 +216,11 @@ fn get_made(held: &Held, get: Get, shelf: &Shelf) -> Result<(), Failure> {
     Ok(())
 }
 
-fn get_kept(times: usize) -> Result<(), Failure> {
-    let held = Held::with(1)?;
+fn get_kept(dir: &Path, times: usize) -> Result<(), Failure> {
+    let held = Held::open(dir)?;
     let shelf = Shelf::new(1024 * 1024, made);
     twice(times, |_| get_made(&held, held.get()?, &shelf))?;
-    held.end()
+    held.close()
 }
 
 #[inline(never)]
@@ -205,10 +232,10 @@ fn get_anew(held: &Held, get: Get) -> Result<(), Failure> {
     Ok(())
 }
 
-fn get_new(times: usize) -> Result<(), Failure> {
-    let held = Held::with(1)?;
+fn get_new(dir: &Path, times: usize) -> Result<(), Failure> {
+    let held = Held::open(dir)?;
     twice(times, |_| get_anew(&held, held.get()?))?;
-    held.end()
+    held.close()
 }
 
 #[inline(never)]
@@ -216,8 +243,8 @@ fn encode_page(answer: &Answer) {
     black_box(answer.encode_to_vec());
 }
 
-fn list_pages(times: usize) -> Result<(), Failure> {
-    let held = Held::with(PAGE + 1)?;
+fn list_pages(dir: &Path, times: usize) -> Result<(), Failure> {
+    let held = Held::open(dir)?;
     let shelf = Arc::new(Shelf::new(1024 * 1024, made));
     twice(times, |_| {
         let selection = Selection { namespace: Some(Namespace::default()), ..Selection::default() };
@@ -238,17 +265,23 @@ fn list_pages(times: usize) -> Result<(), Failure> {
         encode_page(&Answer { header, personas });
         Ok(())
     })?;
-    held.end()
+    held.close()
 }
 
-fn commit_some(times: usize) -> Result<(), Failure> {
-    let held = Held::with(0)?;
+fn commit_some(dir: &Path, times: usize) -> Result<(), Failure> {
+    let held = Held::open(dir)?;
     twice(times, |number| held.put(number % 10, number))?;
-    held.end()
+    held.close()
 }
 
 fn count(case: &Case) -> Result<f64, Failure> {
-    let counts = counts(case.functions, &["--run", case.name])?;
+    let dir = tempfile::tempdir()?;
+    // Beforehand, since nothing is quick below valgrind.
+    let held = Held::open(dir.path())?;
+    (0..case.personas).try_for_each(|persona| held.put(persona, 0))?;
+    held.close()?;
+    let path = dir.path().to_str().ok_or("a directory of a strange name")?;
+    let counts = counts(case.functions, &["--run", case.name, path])?;
     let counted = counts.get(1).filter(|count| **count > 0.0);
     let counted =
         counted.ok_or_else(|| format!("{}: nothing was counted; was a function renamed?", case.name))?;
@@ -291,9 +324,9 @@ fn main() -> Result<(), Failure> {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["--run", name] => {
+        ["--run", name, dir] => {
             let case = CASES.iter().find(|case| case.name == *name).ok_or("no such case")?;
-            (case.run)(case.times)
+            (case.run)(Path::new(dir), case.times)
         }
         ["--bless"] => check(true),
         ["--check"] => check(false),
