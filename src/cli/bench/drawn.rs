@@ -38,13 +38,14 @@ fn facts(measured: &shape::Bench) -> Vec<(&'static str, String)> {
         (_, None) => ("calls in flight", "as fast as answers come".to_owned()),
         (_, Some(rate)) => ("calls in flight", format!("{} a second", HumanCount(u64::from(*rate)))),
     };
+    let well = if measured.failed > 0 { " went well" } else { "" };
     let mut facts = vec![
         ("registry", measured.server.clone()),
         ("load", format!("{}: {connections} × {streams} {places}, {pace}", measured.what)),
         (
             "calls",
             format!(
-                "{} in {seconds:.1} s, {} a second",
+                "{} in {seconds:.1} s, {} a second{well}",
                 HumanCount(*calls),
                 rate_of(measured.calls_per_second)
             ),
@@ -178,7 +179,7 @@ mod tests {
         let expected = "\
 registry   http://127.0.0.1:50051
 load       get: 4 × 8 calls in flight, 5,000 a second
-calls      12,345 in 2.5 s, 4,781 a second
+calls      12,345 in 2.5 s, 4,781 a second went well
 bytes      46.88 MiB, 18.75 MiB a second
 failed     345
 not begun  5

@@ -12,7 +12,6 @@ use clap::Subcommand;
 use self::load::Load;
 use super::flags::Given;
 use super::form::Form;
-use super::remote::Place;
 use super::{Failure, Outcome, Output, shape, table};
 use crate::client::{Client, Options};
 use crate::config::Config;
@@ -76,15 +75,6 @@ async fn connections(load: &Load, config: &Config) -> Result<Vec<Client>, Failur
         clients.push(Client::connect(&config.server, options.clone()).await?);
     }
     Ok(clients)
-}
-
-/// A namespace to write into is named here: what is configured is where the others' work lies.
-fn named(place: &Place, what: &str) -> Result<(), Failure> {
-    if place.given().is_empty() {
-        let told = format!("`persona bench {what}` writes; say into which namespace with --namespace");
-        return Err(Failure::Usage(told));
-    }
-    Ok(())
 }
 
 /// Prints what was measured. Calls that failed make the exit code 1.

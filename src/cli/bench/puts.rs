@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::load::{Load, Turn, drive};
-use super::{Failure, Form, Outcome, Output, around, connections, named, told};
-use crate::cli::remote::{Place, Remote};
+use super::{Failure, Form, Outcome, Output, around, connections, told};
+use crate::cli::flags::{Flags, InNamed};
+use crate::cli::remote::Remote;
 use crate::client::Client;
 use crate::config::Config;
 use crate::wire::pb;
@@ -15,17 +16,17 @@ use crate::wire::pb::ErrorReason;
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) place: Place,
+    pub(super) place: Flags<InNamed>,
 
     #[command(flatten)]
     documents: Documents,
 
-    #[command(flatten)]
-    load: Load,
-
     /// What to print
     #[arg(short, long, value_enum, default_value = "text")]
     output: Form,
+
+    #[command(flatten)]
+    load: Load,
 
     #[command(flatten)]
     pub(super) remote: Remote,
@@ -116,7 +117,6 @@ impl Own {
 }
 
 pub(super) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
-    named(&args.place, "put")?;
     let client = around(&args.load, config).await?;
     let own = Arc::new(Own::new(&args.documents, config));
     let places = args.load.places(&connections(&args.load, config).await?);

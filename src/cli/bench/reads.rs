@@ -25,12 +25,12 @@ pub(super) struct Get {
     #[command(flatten)]
     pub(super) places: Places,
 
-    #[command(flatten)]
-    load: Load,
-
     /// What to print
     #[arg(short, long, value_enum, default_value = "text")]
     output: Form,
+
+    #[command(flatten)]
+    load: Load,
 
     #[command(flatten)]
     pub(super) remote: Remote,
@@ -61,12 +61,12 @@ pub(super) struct List {
     #[arg(long)]
     documents: bool,
 
-    #[command(flatten)]
-    load: Load,
-
     /// What to print
     #[arg(short, long, value_enum, default_value = "text")]
     output: Form,
+
+    #[command(flatten)]
+    load: Load,
 
     #[command(flatten)]
     pub(super) remote: Remote,

@@ -46,10 +46,12 @@ impl Latencies {
         })
     }
 
-    /// How many took up to 1, 2, 5, 10, 20, … µs, from the fewest that anything took to the most.
+    /// How many took up to 10, 15, 20, 30, 50, 70, 100, 150, … µs, from the fewest that anything took to the most.
     fn bars(&self) -> Vec<shape::Bar> {
         let mut bars: Vec<shape::Bar> = Vec::new();
-        let mut bounds = (0..).flat_map(|tens| [1, 2, 5].map(|first| first * 10_u64.saturating_pow(tens)));
+        let decade =
+            |tens| [10, 15, 20, 30, 50, 70].map(|first| 10_u64.saturating_pow(tens).saturating_mul(first));
+        let mut bounds = (0..).flat_map(decade);
         let mut up_to_us = 0;
         for step in self.0.iter_recorded() {
             while up_to_us < step.value_iterated_to() {
@@ -139,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_fall_into_bars_of_one_two_and_five() {
+    fn times_fall_into_bars_that_grow_with_them() {
         let mut latencies = Latencies::new().unwrap();
         assert!(latencies.shape().is_none());
         for micros in [90, 100, 150, 900, 2_000_000_000_000] {
@@ -147,7 +149,7 @@ mod tests {
         }
         let shape = latencies.shape().unwrap();
         let bars: Vec<_> = shape.histogram.iter().map(|bar| (bar.up_to_us, bar.count)).collect();
-        assert_eq!(bars[..4], [(100, 2), (200, 1), (500, 0), (1000, 1)]);
+        assert_eq!(bars[..7], [(100, 2), (150, 1), (200, 0), (300, 0), (500, 0), (700, 0), (1000, 1)]);
         assert_eq!(bars.iter().map(|bar| bar.1).sum::<u64>(), 5);
         assert_eq!((shape.count, shape.min, shape.p50), (5, 90, 150));
         // What is longer than anything that is told apart counts as the longest.

@@ -10,8 +10,9 @@ use tokio::time::{Instant, timeout_at};
 use super::load::{Load, Turn, drive};
 use super::puts::{Documents, Own};
 use super::tally::Latencies;
-use super::{Failure, Form, Outcome, Output, around, connections, named, told};
-use crate::cli::remote::{Place, Remote};
+use super::{Failure, Form, Outcome, Output, around, connections, told};
+use crate::cli::flags::{Flags, InNamed};
+use crate::cli::remote::Remote;
 use crate::client::{Client, ClientError, Selection, Start, Step, Watch};
 use crate::config::Config;
 use crate::wire::pb;
@@ -22,17 +23,17 @@ use crate::wire::pb::watch_personas_response::Event;
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) place: Place,
+    pub(super) place: Flags<InNamed>,
 
     #[command(flatten)]
     documents: Documents,
 
-    #[command(flatten)]
-    load: Load,
-
     /// What to print
     #[arg(short, long, value_enum, default_value = "text")]
     output: Form,
+
+    #[command(flatten)]
+    load: Load,
 
     #[command(flatten)]
     pub(super) remote: Remote,
@@ -81,7 +82,6 @@ impl Streams {
 }
 
 pub(super) async fn run(args: &Args, config: &Config, out: &mut Output) -> Result<Outcome, Failure> {
-    named(&args.place, "watch")?;
     let client = around(&args.load, config).await?;
     let own = Arc::new(Own::new(&args.documents, config));
     let mut watches = Vec::new();
