@@ -16,6 +16,8 @@
     reason = "a measuring program, not the product"
 )]
 
+#[path = "common/callgrind.rs"]
+mod callgrind;
 #[path = "common/mod.rs"]
 mod common;
 #[path = "common/grow.rs"]

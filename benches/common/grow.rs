@@ -1,11 +1,6 @@
-//! Instructions that judging takes, as valgrind counts them: of a debug build, which is there anyway. They are the same on every
-//! machine, so a bound on them can be asserted.
+//! That judging takes instructions in proportion to the bytes, and no more of them than are written down.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
+use crate::callgrind::{Baseline, counted, counts};
 use crate::common::Failure;
 use crate::hostile::{CASES, Case, Place, document};
 use crate::{judge_once, warm_up};
@@ -16,6 +11,7 @@ const GROWTH: f64 = 4.6;
 const MORE: f64 = 2.0;
 /// Processes at once, each with its share of the cases.
 const SHARES: usize = 2;
+const BASELINE: Baseline = Baseline("worst_case.tsv");
 
 /// The smaller of two sizes; the other is four times that, and no more than is read.
 fn size(case: &Case) -> usize {
@@ -44,49 +40,21 @@ pub fn judge_share(number: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where valgrind writes down what it has counted.
-#[inline(never)]
-fn counted() {
-    std::hint::black_box(());
-}
-
 /// Instructions a byte of the larger size, and how many times those of the smaller one it takes.
 type Row = (&'static str, f64, f64);
 
-/// Counts a share: valgrind writes a file for each time that a document was judged.
+/// Counts a share: each of its documents was judged before valgrind wrote down the next count.
 fn count(number: usize) -> Result<Vec<Row>, Failure> {
-    let dir = tempfile::tempdir()?;
-    let out = dir.path().join("out");
-    let run = Command::new("valgrind")
-        .args(["--tool=callgrind", "--toggle-collect=*judge_once*", "--dump-before=*grow::counted*"])
-        .arg(format!("--callgrind-out-file={}", out.display()))
-        .arg(std::env::current_exe()?)
-        .args(["--share", &number.to_string()])
-        .output()?;
-    if !run.status.success() {
-        return Err(format!("valgrind: {}", String::from_utf8_lossy(&run.stderr)).into());
+    let counts = counts(&["*judge_once*"], &["--share", &number.to_string()])?;
+    if counts.len() < 2 * share(number).count() {
+        return Err("valgrind counted less than was judged".into());
     }
-    let count_of = |at: usize| -> Result<f64, Failure> {
-        let text = fs::read_to_string(dir.path().join(format!("out.{at}")))?;
-        let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
-        Ok(total.ok_or("valgrind wrote no totals")?.trim().parse()?)
-    };
-    let mut rows = Vec::new();
-    for (at, case) in share(number).enumerate() {
-        let (few, many) = (count_of(2 * at + 1)?, count_of(2 * at + 2)?);
-        rows.push((case.name, many / document(case, 4 * size(case)).len() as f64, many / few));
-    }
-    Ok(rows)
-}
-
-fn baseline() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/worst_case.tsv")
-}
-
-fn known() -> Result<BTreeMap<String, f64>, Failure> {
-    let text = fs::read_to_string(baseline())?;
-    let cells = text.lines().skip(1).filter_map(|line| line.split_once('\t'));
-    cells.map(|(name, count)| Ok((name.to_owned(), count.parse()?))).collect()
+    let pairs = counts.chunks_exact(2).zip(share(number));
+    let rows = pairs.map(|(pair, case)| {
+        let bytes = document(case, 4 * size(case)).len() as f64;
+        (case.name, pair[1] / bytes, pair[1] / pair[0])
+    });
+    Ok(rows.collect())
 }
 
 /// Counts all cases, and writes down what they take or holds it against what was written down.
@@ -102,12 +70,10 @@ pub fn check(bless: bool) -> Result<(), Failure> {
         println!("{growth:.2} times for four times the bytes, {per_byte:6.0} a byte: {name}");
     }
     if bless {
-        rows.sort_by_key(|row| row.0);
-        let lines = rows.iter().map(|(name, per_byte, _)| format!("{name}\t{per_byte:.0}\n"));
-        let text = format!("case\tinstructions a byte\n{}", lines.collect::<String>());
-        return Ok(fs::write(baseline(), text)?);
+        let rows: Vec<_> = rows.iter().map(|(name, per_byte, _)| (*name, *per_byte)).collect();
+        return BASELINE.bless("instructions a byte", &rows);
     }
-    let known = known()?;
+    let known = BASELINE.read()?;
     let slow = rows.iter().filter(|(name, per_byte, growth)| {
         *growth > GROWTH || *per_byte > MORE * known.get(*name).copied().unwrap_or_default()
     });

@@ -155,6 +155,20 @@ impl Group for InOne {
     }
 }
 
+/// One namespace that is named on the command line: what is configured is where the work lies.
+#[derive(Debug, Clone)]
+pub(super) struct InNamed;
+
+impl Group for InNamed {
+    fn settings() -> impl Iterator<Item = &'static Setting> {
+        namespace()
+    }
+
+    fn dress(arg: Arg) -> Arg {
+        arg.short('n').required(true).help("The namespace to write into, which has to be said here")
+    }
+}
+
 /// One namespace, or all.
 #[derive(Debug, Clone)]
 pub(super) struct InAny;

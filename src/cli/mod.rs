@@ -5,6 +5,7 @@ mod apply;
 mod audit;
 mod auth;
 mod backup;
+mod bench;
 mod check;
 mod compact;
 mod compact_store;
@@ -129,6 +130,7 @@ enum Command {
     Token(token::Args),
     Auth(auth::Args),
     Compact(compact_store::Args),
+    Bench(bench::Args),
     Config(config::Args),
     DevCerts(dev_certs::Args),
     Completions(completions::Args),
@@ -248,6 +250,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Outcome, Failure> {
             let auth::What::Check(args) = args.what;
             auth::check(&args, &load(&[args.store.given()], false)?.keeping()?, out)
         }
+        Command::Bench(args) => bench::run(&args, &load(&args.given(), false)?, out).await,
         Command::Config(args) => match args.what {
             config::What::Show(args) => {
                 let config = load(&[args.flags.given()], true)?;
@@ -313,6 +316,7 @@ mod tests {
             &["persona", "dev-certs", "--name", "not a host"],
             &["persona", "dev-certs", "--client", "../x"],
             &["persona", "dev-certs", "--days", "0"],
+            &["persona", "bench", "get", "--rate", "0"],
         ] {
             assert_eq!(Cli::try_parse_from(bad).map_err(|error| error.exit_code()).err(), Some(2), "{bad:?}");
         }

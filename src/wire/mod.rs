@@ -28,3 +28,9 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descrip
 
 /// Domain of every `google.rpc.ErrorInfo` that the registry makes.
 pub const ERROR_DOMAIN: &str = "persona.registry.v1";
+
+/// Bytes that a message has on the wire, without what frames it.
+#[must_use]
+pub fn size_bytes(message: &impl prost::Message) -> usize {
+    message.encoded_len()
+}

@@ -190,9 +190,19 @@ fn help_tells_the_exit_codes_and_shows_examples() {
     let help = persona(&["--help"], folder.path(), "");
     assert_eq!(help.status.code(), Some(0));
     assert!(stdout(&help).contains("Exit codes:"));
-    for command in
-        ["validate", "explain", "get", "list", "put", "delete", "watch", "status", "config", "completions"]
-    {
+    for command in [
+        "validate",
+        "explain",
+        "get",
+        "list",
+        "put",
+        "delete",
+        "watch",
+        "status",
+        "bench",
+        "config",
+        "completions",
+    ] {
         let help = persona(&[command, "--help"], folder.path(), "");
         assert_eq!(help.status.code(), Some(0));
         assert!(stdout(&help).contains("Examples:"), "{command}");

@@ -33,6 +33,7 @@ mod client;
 mod client_watch;
 mod commands;
 mod commands_apply;
+mod commands_bench;
 mod commands_files;
 mod commands_filter;
 mod commands_fix;

@@ -104,6 +104,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rustls_native_certs", &["src/client/tls.rs"]),
     ("x509_parser", &["src/edge/peer.rs"]),
     ("rcgen", &["src/cli/dev_certs.rs"]),
+    ("hdrhistogram", &["src/cli/bench/tally.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("anyhow", &["src/main.rs"]),
 ];

@@ -4,6 +4,7 @@
 
 mod applied;
 mod audit;
+mod bench;
 mod certs;
 mod event;
 mod history;
@@ -17,6 +18,7 @@ mod write;
 
 pub(super) use applied::{Applied, Exported};
 pub(super) use audit::{ACTIONS, Audited, word};
+pub(super) use bench::{Bar, Bench, BenchError, Latency, per_second, thousandth};
 pub(super) use certs::{DevCerts, DevClient};
 pub(super) use event::Event;
 pub(super) use history::{Alias, Namespace, Version};
