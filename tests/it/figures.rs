@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::figures_judging as judging;
+use crate::{figures_judging as judging, figures_scale as scale};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -25,7 +25,8 @@ pub fn newest(bench: &str) -> (String, Value) {
     (name, serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap())
 }
 
-fn spread(value: &Value, digits: usize) -> String {
+/// Least, median and most, with so many digits.
+pub fn spread(value: &Value, digits: usize) -> String {
     let numbers = value.as_array().unwrap().iter();
     let texts = numbers.map(|one| one.as_f64().map_or("–".to_owned(), |one| format!("{one:.digits$}")));
     texts.collect::<Vec<_>>().join(" / ")
@@ -50,7 +51,8 @@ fn durable_put() -> String {
     table
 }
 
-fn number(value: &Value) -> String {
+/// A whole number, its digits in groups.
+pub fn number(value: &Value) -> String {
     let digits = value.as_i64().unwrap().to_string();
     let from_the_end = digits.chars().rev().enumerate();
     let grouped = from_the_end.flat_map(|(at, digit)| [(at > 0 && at % 3 == 0).then_some(','), Some(digit)]);
@@ -107,6 +109,8 @@ fn seed_folders() -> String {
     row("first line of a start on what is there, s", &|one| spread(&one["warm_seconds"], 2));
     row("the same without the folders: the store alone, s", &|one| spread(&one["store_alone_seconds"], 2));
     row("`persona validate` of the same files, s", &|one| spread(&one["validate_seconds"], 2));
+    row("reading and parsing alone, in one thread, s", &|one| spread(&one["parse_seconds"], 2));
+    row("the first to that, in the same round", &|one| spread(&one["cold_to_parse"], 2));
     row("most memory of the first, MiB", &|one| spread(&one["cold_peak_mib"], 0));
     row("most memory of the second, MiB", &|one| spread(&one["warm_peak_mib"], 0));
     row("personas served", &|one| number(&one["personas"]));
@@ -314,6 +318,8 @@ fn tables_are_made_from_results() {
         ("refusals", refusals()),
         ("clients", clients()),
         ("worst-case", judging::worst_case()),
+        ("scale", scale::scale()),
+        ("anchors", scale::anchors()),
     ] {
         let (begin, end) = (format!("<!-- {bench}: made from benches/results -->\n"), "<!-- end -->");
         let (before, rest) = made.split_once(&begin).expect("the place of the table");
