@@ -59,6 +59,8 @@ pub fn compare(case: &Case, address: &str, dir: &Path) -> Result<Value, Failure>
         let place = dir.join(anchor.key);
         fs::create_dir(&place)?;
         let (server, load) = (anchor.start)(&place, free_port()?, &document)?;
+        // What a server still does after its start is over then.
+        measure(&load, dir)?;
         let (mut per_second, mut registry, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..ROUNDS {
             let mut pair = [0.0; 2];
@@ -242,7 +244,7 @@ fn mlflow(dir: &Path, port: u16, document: &[u8]) -> Result<(Program, Load), Fai
     until(|| post("registered-models/create", json!({ "name": NAME, "tags": [is_prompt] })))?;
     let version = json!({ "name": NAME, "source": "dummy-source", "tags": [is_prompt, text] });
     post("model-versions/create", version)?;
-    let mut load = Load::get(format!("{api}/model-versions/get?name={NAME}&version=1"), document.len(), 600);
+    let mut load = Load::get(format!("{api}/model-versions/get?name={NAME}&version=1"), document.len(), 240);
     (load.http1, load.streams) = (true, 1);
     Ok((server, load))
 }

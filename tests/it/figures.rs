@@ -12,17 +12,22 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The newest result of a bench: names begin with the date.
+/// The newest result of a bench.
 pub fn newest(bench: &str) -> (String, Value) {
+    newest_if_any(bench).unwrap_or_else(|| panic!("no result of {bench}"))
+}
+
+/// The same of one that may never have run: names begin with the date.
+pub fn newest_if_any(bench: &str) -> Option<(String, Value)> {
     let mut files: Vec<PathBuf> = fs::read_dir(root().join("benches/results"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.to_string_lossy().ends_with(&format!("-{bench}.json")))
         .collect();
     files.sort();
-    let path = files.pop().unwrap_or_else(|| panic!("no result of {bench}"));
+    let path = files.pop()?;
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
-    (name, serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap())
+    Some((name, serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()))
 }
 
 /// Least, median and most, with so many digits.

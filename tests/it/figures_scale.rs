@@ -2,26 +2,26 @@
 
 use serde_json::Value;
 
-use crate::figures::{newest, number, spread};
+use crate::figures::{newest, newest_if_any, number, spread};
 
-/// The rows of all sizes that were measured.
+/// The rows of all sizes that were measured; a million takes long and is measured for itself.
 pub fn scale_rows() -> Vec<Value> {
-    let rows = |bench| newest(bench).1["rows"].as_array().unwrap().clone();
-    [rows("scale"), rows("scale-million")].concat()
+    let results = [Some(newest("scale")), newest_if_any("scale-million")];
+    results.into_iter().flatten().flat_map(|(_, result)| result["rows"].as_array().unwrap().clone()).collect()
 }
 
 pub fn scale() -> String {
-    let ((file, result), (million, note)) = (newest("scale"), newest("scale-million"));
+    let (file, result) = newest("scale");
     let rows = scale_rows();
     let mut table = format!(
-        "From `benches/results/{file}` and `{million}`, on {}; least / median / most of {} starts or rounds.{}\n\n|",
+        "From `benches/results/{file}`, on {}; least / median / most of {} starts or rounds.",
         result["machine"].as_str().unwrap(),
         result["rounds"],
-        match note["note"].as_str().unwrap() {
-            "" => String::new(),
-            note => format!(" The last column: {note}."),
-        }
     );
+    if let Some((file, million)) = newest_if_any("scale-million") {
+        table.push_str(&format!(" The last column is from `{file}`; {}.", million["note"].as_str().unwrap()));
+    }
+    table.push_str("\n\n|");
     let heads = rows.iter().map(|row| {
         format!(
             " {} personas of {} KiB |",

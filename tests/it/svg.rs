@@ -9,14 +9,16 @@ const RIGHT: f64 = 150.0;
 const TOP: f64 = 74.0;
 const BOTTOM: f64 = 52.0;
 
+/// Plain rules for light pages, and those that take their place on dark ones: not every viewer knows variables.
 const STYLE: &str = "<style>
-svg{--card:#fff;--edge:#d8dee6;--ink:#1b2430;--soft:#5c6975;--grid:#e8edf2;--goal:#8a5a00;
---c0:#2463c4;--c1:#c2410c;--c2:#0f8a5f;--c3:#8b3fc7;--c4:#5c6975}
-@media(prefers-color-scheme:dark){svg{--card:#151b23;--edge:#303a46;--ink:#e6edf3;--soft:#9aa7b4;--grid:#26303b;--goal:#e3b341;
---c0:#6ea8fe;--c1:#ff9a62;--c2:#4fd1a1;--c3:#cf9bff;--c4:#9aa7b4}}
-text{font:13px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fill:var(--soft)}
-.title{font-size:17px;font-weight:600;fill:var(--ink)}.name{font-weight:600}
-.grid{stroke:var(--grid)}.goal{stroke:var(--goal);stroke-dasharray:6 4;stroke-width:1.5}.goals{fill:var(--goal)}
+text{font:13px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif}.title{font-size:17px;font-weight:600}
+.name{font-weight:600}.goal{stroke-dasharray:6 4;stroke-width:1.5}.tick{stroke-dasharray:none;stroke-width:2.5}
+.card{fill:#fff;stroke:#d8dee6}text{fill:#5c6975}.title{fill:#1b2430}.grid{stroke:#e8edf2}.goal{stroke:#8a5a00}
+.l0{stroke:#2463c4}.f0{fill:#2463c4}.l1{stroke:#c2410c}.f1{fill:#c2410c}.l2{stroke:#0f8a5f}.f2{fill:#0f8a5f}.l3{stroke:#8b3fc7}.f3{fill:#8b3fc7}.l4{stroke:#5c6975}.f4{fill:#5c6975}
+@media(prefers-color-scheme:dark){
+.card{fill:#151b23;stroke:#303a46}text{fill:#9aa7b4}.title{fill:#e6edf3}.grid{stroke:#26303b}.goal{stroke:#e3b341}
+.l0{stroke:#6ea8fe}.f0{fill:#6ea8fe}.l1{stroke:#ff9a62}.f1{fill:#ff9a62}.l2{stroke:#4fd1a1}.f2{fill:#4fd1a1}.l3{stroke:#cf9bff}.f3{fill:#cf9bff}.l4{stroke:#9aa7b4}.f4{fill:#9aa7b4}
+}
 </style>";
 
 /// An axis from one value to another, with the values that are written at it.
@@ -50,15 +52,8 @@ pub struct Range {
     pub met: String,
 }
 
-/// Lines over two axes, each named at its end; and lines that are goals, with their words.
-pub fn lines(
-    title: &str,
-    words: [&str; 2],
-    x: &Axis,
-    y: &Axis,
-    all: &[Series],
-    goals: &[(f64, &str)],
-) -> String {
+/// Lines over two axes, each named at its end; and the goals, as dashed lines.
+pub fn lines(title: &str, words: [&str; 2], x: &Axis, y: &Axis, all: &[Series], goals: &[f64]) -> String {
     let height = 400.0;
     let across = |value| LEFT + x.share(value) * (WIDTH - LEFT - RIGHT);
     let down = |value| height - BOTTOM - y.share(value) * (height - TOP - BOTTOM);
@@ -72,28 +67,27 @@ pub fn lines(
         text_at(&mut out, across(*value), height - BOTTOM + 22.0, "middle", "", text);
     }
     text_at(&mut out, (LEFT + WIDTH - RIGHT) / 2.0, height - 10.0, "middle", "", words[0]);
-    for (value, text) in goals {
+    for value in goals {
         let (at, end) = (down(*value), WIDTH - RIGHT);
         put(&mut out, &format!("<line class='goal' x1='{LEFT}' x2='{end}' y1='{at:.1}' y2='{at:.1}'/>"));
-        text_at(&mut out, LEFT + 8.0, at - 6.0, "start", "goals", text);
     }
     let mut ends = Vec::new();
     for series in all {
-        let colour = format!("var(--c{})", series.colour);
+        let colour = series.colour;
         let place =
             |(at, [_, median, _]): &(f64, [f64; 3])| format!("{:.1},{:.1}", across(*at), down(*median));
         let path: Vec<_> = series.points.iter().map(place).collect();
         let path = path.join(" ");
-        put(&mut out, &format!("<polyline fill='none' stroke='{colour}' stroke-width='2' points='{path}'/>"));
+        put(&mut out, &format!("<polyline fill='none' class='l{colour}' stroke-width='2' points='{path}'/>"));
         for (at, [least, median, most]) in &series.points {
             let (at, least, median, most) = (across(*at), down(*least), down(*median), down(*most));
             put(
                 &mut out,
                 &format!(
-                    "<line stroke='{colour}' x1='{at:.1}' x2='{at:.1}' y1='{least:.1}' y2='{most:.1}'/>"
+                    "<line class='l{colour}' x1='{at:.1}' x2='{at:.1}' y1='{least:.1}' y2='{most:.1}'/>"
                 ),
             );
-            put(&mut out, &format!("<circle fill='{colour}' cx='{at:.1}' cy='{median:.1}' r='4'/>"));
+            put(&mut out, &format!("<circle class='f{colour}' cx='{at:.1}' cy='{median:.1}' r='4'/>"));
         }
         if let Some((at, [_, median, _])) = series.points.last() {
             ends.push((down(*median), across(*at), colour, &series.name));
@@ -104,7 +98,7 @@ pub fn lines(
     let mut last = f64::NEG_INFINITY;
     for (at, end, colour, name) in ends {
         last = at.max(last + 17.0);
-        let style = format!("name' style='fill:{colour}");
+        let style = format!("name f{colour}");
         text_at(&mut out, end + 12.0, last + 4.5, "start", &style, name);
     }
     out + "</svg>\n"
@@ -130,17 +124,15 @@ pub fn ranges(title: &str, words: [&str; 2], x: &Axis, rows: &[Range]) -> String
         put(
             &mut out,
             &format!(
-                "<line stroke='var(--c0)' stroke-width='6' stroke-linecap='round' opacity='.4' x1='{least:.1}' x2='{most:.1}' y1='{at}' y2='{at}'/>"
+                "<line class='l0' stroke-width='6' stroke-linecap='round' opacity='.4' x1='{least:.1}' x2='{most:.1}' y1='{at}' y2='{at}'/>"
             ),
         );
-        put(&mut out, &format!("<circle fill='var(--c0)' cx='{median:.1}' cy='{at}' r='5.5'/>"));
+        put(&mut out, &format!("<circle class='f0' cx='{median:.1}' cy='{at}' r='5.5'/>"));
         if let Some(goal) = row.goal {
             let (goal, top, foot) = (across(goal), at - 12.0, at + 12.0);
             put(
                 &mut out,
-                &format!(
-                    "<line class='goal' style='stroke-dasharray:none;stroke-width:2.5' x1='{goal:.1}' x2='{goal:.1}' y1='{top}' y2='{foot}'/>"
-                ),
+                &format!("<line class='goal tick' x1='{goal:.1}' x2='{goal:.1}' y1='{top}' y2='{foot}'/>"),
             );
         }
         text_at(&mut out, WIDTH - right + 14.0, at + 4.5, "start", "", &row.met);
@@ -154,12 +146,7 @@ fn begin(title: &str, below: &str, height: f64) -> String {
         escaped(title)
     );
     let (width, inner) = (WIDTH - 1.0, height - 1.0);
-    put(
-        &mut out,
-        &format!(
-            "<rect x='.5' y='.5' width='{width}' height='{inner}' rx='10' style='fill:var(--card);stroke:var(--edge)'/>"
-        ),
-    );
+    put(&mut out, &format!("<rect x='.5' y='.5' width='{width}' height='{inner}' rx='10' class='card'/>"));
     text_at(&mut out, 22.0, 32.0, "start", "title", title);
     text_at(&mut out, 22.0, 53.0, "start", "", below);
     out
