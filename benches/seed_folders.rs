@@ -18,9 +18,12 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::hint::black_box;
 use std::path::Path;
 
 use common::{Failure, document, rounded, serve, write};
+use persona_registry::document::{Input, parse};
+use persona_registry::seed::walk;
 use persona_registry::wire::pb;
 use persona_registry::wire::pb::admin_service_client::AdminServiceClient;
 use serde_json::{Value, json};
@@ -87,12 +90,27 @@ fn validated(folders: &[String]) -> Result<f64, Failure> {
     Ok(begun.elapsed().as_secs_f64())
 }
 
+/// Seconds that the library takes to read and parse the same files one after the other, in this process, and nothing else.
+fn parsed(folders: &[String]) -> Result<f64, Failure> {
+    let mut files = Vec::new();
+    for folder in folders.iter().filter_map(|folder| Some(folder.split_once('=')?.1)) {
+        files.extend(walk(Path::new(folder)).files);
+    }
+    let begun = std::time::Instant::now();
+    for file in files {
+        let content = fs::read(file)?;
+        black_box(parse(&Input { content: &content, ..Input::default() }));
+    }
+    Ok(begun.elapsed().as_secs_f64())
+}
+
 /// Starts on an empty store and on a full one, some times; what all of them came to.
 async fn measure(what: &str, folders: &[String]) -> Result<Value, Failure> {
     let more: Vec<String> =
         folders.iter().flat_map(|folder| ["--personas".to_owned(), folder.clone()]).collect();
     let (mut cold, mut warm) = (Vec::new(), Vec::new());
     let (mut alone, mut judging) = (Vec::new(), Vec::new());
+    let (mut parsing, mut ratio) = (Vec::new(), Vec::new());
     let (mut cold_mib, mut warm_mib) = (Vec::new(), Vec::new());
     let mut came = Value::Null;
     for round in 0..ROUNDS {
@@ -122,6 +140,8 @@ async fn measure(what: &str, folders: &[String]) -> Result<Value, Failure> {
         alone.push(seconds);
         server.stop()?;
         judging.push(validated(folders)?);
+        parsing.push(parsed(folders)?);
+        ratio.push(cold[round] / parsing[round]);
         println!("{what}, round {round}: cold {:.2} s, warm {:.2} s", cold[round], warm[round]);
         if again != after || (round > 0 && came != after) {
             return Err(format!("not the same every time: {came}, {after}, {again}").into());
@@ -132,6 +152,8 @@ async fn measure(what: &str, folders: &[String]) -> Result<Value, Failure> {
     came["warm_seconds"] = json!(spread(warm));
     came["store_alone_seconds"] = json!(spread(alone));
     came["validate_seconds"] = json!(spread(judging));
+    came["parse_seconds"] = json!(spread(parsing));
+    came["cold_to_parse"] = json!(spread(ratio));
     came["cold_peak_mib"] = json!(spread(cold_mib));
     came["warm_peak_mib"] = json!(spread(warm_mib));
     println!("{came:#}");

@@ -4,7 +4,7 @@
 //! asserted, and that every answer has all its bytes.
 //!
 //! `BENCH_DATE=2026-01-31 cargo bench --bench peers` needs `h2load` (Debian: nghttp2-client) and `taskset` on the PATH, with `-- PART`
-//! the cases that have it in their names. Results go to `benches/results/`.
+//! the cases that have it in their names, with `-- anchors` the first one beside other products (`anchors.rs`). Results go to `benches/results/`.
 
 #![allow(
     clippy::print_stdout,
@@ -17,8 +17,10 @@
 )]
 
 mod anchor;
+mod anchors;
 #[path = "../common/mod.rs"]
 mod common;
+mod http_load;
 mod load;
 
 use std::path::Path;
@@ -56,6 +58,10 @@ fn main() -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (registry, address) = registry(dir.path())?;
     let cases: Vec<Case> = runtime.block_on(cases(&address))?;
+    if part == "anchors" {
+        let case = cases.first().ok_or("no case")?;
+        return write("anchors", anchors::compare(case, &address, dir.path())?);
+    }
     let cases: Vec<Case> = cases.into_iter().filter(|case| case.name.contains(part)).collect();
 
     let mut rows: Vec<Vec<[Measured; 2]>> = cases.iter().map(|_| Vec::new()).collect();

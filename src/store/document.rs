@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::io;
 
 use bytes::Bytes;
-use zstd::bulk::Decompressor;
+use zstd::bulk::{Compressor, Decompressor};
 
 use super::StoreError;
 use crate::domain::limits;
@@ -20,6 +20,8 @@ const LEVEL: i32 = 1;
 const WORTH_PACKING: usize = 256;
 
 thread_local! {
+    /// To make one takes as long as to pack most documents.
+    static PACKER: RefCell<io::Result<Compressor<'static>>> = RefCell::new(Compressor::new(LEVEL));
     /// To make one takes longer than to unpack most documents.
     static UNPACKER: RefCell<io::Result<Decompressor<'static>>> = RefCell::new(Decompressor::new());
 }
@@ -28,11 +30,11 @@ thread_local! {
 pub(super) fn pack(document: &[u8]) -> Vec<u8> {
     let packed = match document.len() {
         0..WORTH_PACKING => None,
-        _ => zstd::bulk::compress(document, LEVEL).ok().filter(|packed| packed.len() < document.len()),
+        _ => PACKER.with_borrow_mut(|packer| packer.as_mut().ok()?.compress(document).ok()),
     };
     let length = u32::try_from(document.len()).unwrap_or(u32::MAX).to_be_bytes();
-    match &packed {
-        Some(packed) => [&[PACKED], &length[..], packed].concat(),
+    match packed.filter(|packed| packed.len() < document.len()) {
+        Some(packed) => [&[PACKED], &length[..], &packed].concat(),
         None => [&[BARE], document].concat(),
     }
 }

@@ -6,24 +6,28 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::figures_judging as judging;
-use crate::figures_serving as serving;
+use crate::{figures_judging as judging, figures_scale as scale, figures_serving as serving};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The newest result of a bench: names begin with the date.
+/// The newest result of a bench.
 pub fn newest(bench: &str) -> (String, Value) {
+    newest_if_any(bench).unwrap_or_else(|| panic!("no result of {bench}"))
+}
+
+/// The same of one that may never have run: names begin with the date.
+pub fn newest_if_any(bench: &str) -> Option<(String, Value)> {
     let mut files: Vec<PathBuf> = fs::read_dir(root().join("benches/results"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.to_string_lossy().ends_with(&format!("-{bench}.json")))
         .collect();
     files.sort();
-    let path = files.pop().unwrap_or_else(|| panic!("no result of {bench}"));
+    let path = files.pop()?;
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
-    (name, serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap())
+    Some((name, serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()))
 }
 
 /// The values of a measurement, such as least, median and most.
@@ -52,7 +56,8 @@ fn durable_put() -> String {
     table
 }
 
-fn number(value: &Value) -> String {
+/// A whole number, its digits in groups.
+pub fn number(value: &Value) -> String {
     let digits = value.as_i64().unwrap().to_string();
     let from_the_end = digits.chars().rev().enumerate();
     let grouped = from_the_end.flat_map(|(at, digit)| [(at > 0 && at % 3 == 0).then_some(','), Some(digit)]);
@@ -109,6 +114,8 @@ fn seed_folders() -> String {
     row("first line of a start on what is there, s", &|one| spread(&one["warm_seconds"], 2));
     row("the same without the folders: the store alone, s", &|one| spread(&one["store_alone_seconds"], 2));
     row("`persona validate` of the same files, s", &|one| spread(&one["validate_seconds"], 2));
+    row("reading and parsing alone, in one thread, s", &|one| spread(&one["parse_seconds"], 2));
+    row("the first to that, in the same round", &|one| spread(&one["cold_to_parse"], 2));
     row("most memory of the first, MiB", &|one| spread(&one["cold_peak_mib"], 0));
     row("most memory of the second, MiB", &|one| spread(&one["warm_peak_mib"], 0));
     row("personas served", &|one| number(&one["personas"]));
@@ -286,6 +293,8 @@ fn tables_are_made_from_results() {
         ("clients", clients()),
         ("worst-case", judging::worst_case()),
         ("judges", judging::judges()),
+        ("scale", scale::scale()),
+        ("anchors", scale::anchors()),
     ] {
         let (begin, end) = (format!("<!-- {bench}: made from benches/results -->\n"), "<!-- end -->");
         let (before, rest) = made.split_once(&begin).expect("the place of the table");
