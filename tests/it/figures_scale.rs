@@ -50,6 +50,7 @@ pub fn scale() -> String {
     row("memory after the start, MiB", &|row| spread(&row["start_mib"], 0));
     row("after all was read", &|row| one(&row["read_mib"], 0));
     row("most until then", &|row| one(&row["read_peak_mib"], 0));
+    row("after all calls below", &|row| one(&row["end_mib"], 0));
     row("bound of the goal", &|row| one(&row["bound_mib"], 0));
     for (key, what) in [
         ("get", "Get of any"),
