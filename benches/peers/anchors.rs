@@ -23,12 +23,15 @@ const ROUNDS: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(120);
 const NAME: &str = "small";
 
+/// Starts a product that has this document, in a directory and on a port.
+type Start = fn(&Path, u16, &[u8]) -> Result<(Program, Load), Failure>;
+
 /// A product beside the registry.
 struct Anchor {
     /// As results call it.
     key: &'static str,
     program: &'static str,
-    start: fn(&Path, u16, &[u8]) -> Result<(Program, Load), Failure>,
+    start: Start,
 }
 
 const ANCHORS: [Anchor; 3] = [

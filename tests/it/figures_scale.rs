@@ -50,6 +50,7 @@ pub fn scale() -> String {
     row("memory after the start, MiB", &|row| spread(&row["start_mib"], 0));
     row("after all was read", &|row| one(&row["read_mib"], 0));
     row("most until then", &|row| one(&row["read_peak_mib"], 0));
+    row("after all calls below", &|row| one(&row["end_mib"], 0));
     row("bound of the goal", &|row| one(&row["bound_mib"], 0));
     for (key, what) in [
         ("get", "Get of any"),
@@ -67,7 +68,9 @@ pub fn scale() -> String {
 }
 
 pub fn anchors() -> String {
-    let (file, result) = newest("anchors");
+    let Some((file, result)) = newest_if_any("anchors") else {
+        return "There is no result yet.\n".to_owned();
+    };
     let mut table = format!(
         "From `benches/results/{file}`, on {}; least / median / most of {} rounds.\n\n\
          | beside | connections × streams | its answers/s | the registry's | ratio | its memory, MiB |\n\
@@ -92,5 +95,8 @@ pub fn anchors() -> String {
             row["rss_mib"].as_f64().unwrap()
         ));
     }
+    table.push_str(
+        "\n![Answers of the registry to those of other products, with the goals](plots/anchors.svg)\n",
+    );
     table
 }
