@@ -179,7 +179,8 @@ fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpus = read("/proc/cpuinfo");
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    // All of the machine's, whichever of them this program may use.
+    let cores = cpus.lines().filter(|line| line.starts_with("processor")).count();
     let system = read("/proc/sys/kernel/osrelease");
     let model = model.map_or("unknown processor", |(_, model)| model.trim());
     let system = system.split('.').take(2).collect::<Vec<_>>().join(".");

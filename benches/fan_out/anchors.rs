@@ -105,8 +105,8 @@ pub fn write_loop(message: &Path) -> Result<(), Failure> {
             taken.lock().unwrap_or_else(PoisonError::into_inner).push(socket);
         }
     });
-    let (asked, _) = asked.accept()?;
-    for _ in asked.bytes().map_while(Result::ok) {
+    let (mut asked, _) = asked.accept()?;
+    while asked.read_exact(&mut [0]).is_ok() {
         for socket in sockets.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
             socket.write_all(&message)?;
         }
