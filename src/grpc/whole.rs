@@ -207,3 +207,78 @@ impl HttpBody for Reply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http_body_util::StreamBody;
+
+    use super::*;
+    use crate::wire::pb::GetPersonaRequest;
+
+    fn asked() -> GetPersonaRequest {
+        GetPersonaRequest { name: "backend_developer".to_owned(), ..Default::default() }
+    }
+
+    /// What is made of a request of these frames: its message, or its frames as they are handed back.
+    async fn read(encoding: bool, frames: &[&[u8]]) -> Result<GetPersonaRequest, Vec<Bytes>> {
+        let mut headers = HeaderMap::new();
+        if encoding {
+            headers.insert("grpc-encoding", HeaderValue::from_static("gzip"));
+        }
+        let frames: Vec<_> = frames.iter().map(|frame| Bytes::copy_from_slice(frame)).collect();
+        let frames = frames.into_iter().map(|frame| Ok::<_, Infallible>(Frame::data(frame)));
+        match whole(&headers, StreamBody::new(futures_util::stream::iter(frames))).await {
+            Ok(message) => Ok(message),
+            Err(mut unread) => {
+                let mut back = Vec::new();
+                while let Some(frame) = unread.frame().await {
+                    back.push(frame.unwrap().into_data().unwrap());
+                }
+                Err(back)
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn one_message_in_one_piece_is_read_and_all_else_is_handed_back_untouched() {
+        let framed = framed(&asked()).unwrap();
+        assert_eq!(read(false, &[&framed]).await, Ok(asked()));
+        assert_eq!(read(false, &[&framed, b"", b""]).await, Ok(asked()));
+        let (first, second) = framed.split_at(9);
+        let (mut compressed, mut longer) = (framed.to_vec(), framed.to_vec());
+        compressed[0] = 1;
+        longer[4] += 1;
+        let malformed = [&[0, 0, 0, 0, 1][..], &[0xff]].concat();
+        let large = vec![0; limits::REQUEST_BYTES + 1];
+        let large = [&[0][..], &u32::try_from(large.len()).unwrap().to_be_bytes(), &large].concat();
+        for (encoding, frames) in [
+            (true, vec![&framed[..]]),
+            (false, vec![]),
+            (false, vec![b""]),
+            (false, vec![first]),
+            (false, vec![first, second]),
+            (false, vec![&framed, first]),
+            (false, vec![&compressed]),
+            (false, vec![&longer]),
+            (false, vec![&malformed]),
+            (false, vec![&large]),
+        ] {
+            let back = read(encoding, &frames).await.unwrap_err();
+            assert!(back == frames, "{} frames came back as {}", frames.len(), back.len());
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_its_message_and_its_status() {
+        let body = Reply::whole(&asked()).unwrap().into_body().collect().await.unwrap();
+        assert_eq!(body.trailers().map(|trailers| trailers["grpc-status"].clone()).unwrap(), "0");
+        assert_eq!(unframed::<GetPersonaRequest>(body.to_bytes()).unwrap(), asked());
+        let told = [framed(&asked()), Err(Status::data_loss("gone"))];
+        let stream = Reply::stream(Box::pin(futures_util::stream::iter(told)));
+        let body = stream.into_body().collect().await.unwrap();
+        assert_eq!(body.trailers().map(|trailers| trailers["grpc-status"].clone()).unwrap(), "15");
+        assert_eq!(unframed::<GetPersonaRequest>(body.to_bytes()).unwrap(), asked());
+    }
+}
