@@ -261,10 +261,10 @@ fn list_pages(dir: &Path, times: usize) -> Result<(), Failure> {
             view: View::Full,
             freshness: Freshness::default(),
         };
-        let listing = held.registry.list_made(&held.caller, list, Arc::clone(&shelf), 8);
+        let listing = held.registry.list_made(&held.caller, list, Arc::clone(&shelf));
         let listing = held.runtime.block_on(listing)?;
         let header = Some(wire::header(held.registry.store_id(), listing.revision));
-        let personas: Vec<_> = listing.personas.into_iter().map(|made| made.bytes).collect();
+        let personas: Vec<_> = listing.personas.iter().map(|made| made.bytes.clone()).collect();
         if personas.len() != PAGE {
             return Err("another page".into());
         }

@@ -183,7 +183,7 @@ pub async fn run(
             return Ok(());
         }
     };
-    let Services { routes, mut health } = grpc::services(&registry).await?;
+    let Services { routes, mut health, caches } = grpc::services(&registry).await?;
     if options.insecure && !address.ip().to_canonical().is_loopback() && tls.is_none() {
         tracing::warn!(%address, "other machines reach this server without TLS, as --insecure says");
     }
@@ -217,6 +217,7 @@ pub async fn run(
             registry.clone(),
             Arc::clone(&calls),
             options.registry.metrics.clone(),
+            caches,
         ));
     }
     let service =

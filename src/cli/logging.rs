@@ -7,7 +7,10 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+use self::fields::JsonFields;
 use crate::config::LogFormat;
+
+mod fields;
 
 /// What is logged when `RUST_LOG` does not say: the registry's own events, of others warnings.
 const DEFAULT: &str = "warn,persona_registry=info";
@@ -28,7 +31,8 @@ pub(super) fn start(format: Option<LogFormat>, colours: bool) -> bool {
     let wanted = format!("{}{quiet}", said.as_deref().unwrap_or(default));
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let lines = if json {
-        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
+        let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
+        lines.fmt_fields(JsonFields).boxed()
     } else {
         lines.with_ansi(colours).with_target(false).boxed()
     };

@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
@@ -111,9 +110,9 @@ fn ended(status: &HeaderValue) -> State {
 }
 
 impl<B> GuardedBody<B> {
-    fn fail<E>(&mut self, failure: &Failure) -> Poll<Option<Result<Frame<Bytes>, E>>> {
+    fn fail<D, E>(&mut self, failure: &Failure) -> Poll<Option<Result<Frame<D>, E>>> {
         if failure.lines().pass() {
-            self.span.in_scope(|| tracing::warn!(?failure, "the stream ended at the edge"));
+            tracing::warn!(parent: &self.span, ?failure, "the stream ended at the edge");
         }
         let mut trailers = (self.explain)(failure);
         // That one belongs to a response's head, which has gone out.
@@ -123,14 +122,14 @@ impl<B> GuardedBody<B> {
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for GuardedBody<B> {
-    type Data = Bytes;
+impl<B: Body + Unpin> Body for GuardedBody<B> {
+    type Data = B::Data;
     type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = &mut *self;
         if let Some(guard) = &this.guard {
             // Asked for more, so the reader has room.
@@ -144,9 +143,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for GuardedBody<B> {
         {
             return this.fail(&failure);
         }
-        let span = this.span.clone();
-        let polled = span
-            .in_scope(|| catch_unwind(AssertUnwindSafe(|| Pin::new(&mut this.inner).poll_frame(context))));
+        let Self { span, inner, .. } = this;
+        let poll = AssertUnwindSafe(|| Pin::new(inner).poll_frame(context));
+        let polled = span.in_scope(|| catch_unwind(poll));
         let Ok(polled) = polled else { return this.fail(&Failure::Panicked) };
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
@@ -195,15 +194,15 @@ impl<B> Drop for GuardedBody<B> {
         let took = self.counted.started.elapsed();
         self.counted.method.ended(status, took);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.span.in_scope(|| match status {
+        match status {
             // What went well is of interest to whoever debugs; a line a call would cost more than the call.
-            "0" | "cut" => tracing::debug!(grpc_status = status, micros, "done"),
+            "0" | "cut" => tracing::debug!(parent: &self.span, grpc_status = status, micros, "done"),
             _ => {
                 let lines = if FAULTS.contains(&status) { &lines::FAULTS } else { &lines::REFUSED };
                 if lines.pass() {
-                    tracing::info!(grpc_status = status, micros, "done");
+                    tracing::info!(parent: &self.span, grpc_status = status, micros, "done");
                 }
             }
-        });
+        }
     }
 }

@@ -105,7 +105,7 @@ where
     S::Future: Send + 'static,
     S::Error: Send + 'static,
     B: Send + 'static,
-    R: http_body::Body<Data = bytes::Bytes> + Default + Unpin + Send + 'static,
+    R: http_body::Body + Default + Unpin + Send + 'static,
 {
     type Response = Response<GuardedBody<R>>;
     type Error = S::Error;

@@ -13,7 +13,7 @@ pub(super) fn of(headers: &HeaderMap) -> Arc<str> {
     let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
     match given {
         Some(given) if is_well_formed(given) => given.into(),
-        _ => uuid::Uuid::now_v7().to_string().into(),
+        _ => (&*uuid::Uuid::now_v7().hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer())).into(),
     }
 }
 

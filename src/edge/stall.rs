@@ -1,15 +1,16 @@
 //! Streams and connections whose reader stopped reading: nothing can pass data that waits, so after a while they end.
 //!
-//! The HTTP/2 layer runs each stream in a task of its own and asks the body for more only when the reader has room.
+//! The HTTP/2 layer gives each stream a task of its own and asks the body for more only when the reader has room.
 //! The body notes when it handed something over; the task is dropped, which resets the stream, when it was not
 //! asked again for too long.
 
 use std::future::Future;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
@@ -19,21 +20,38 @@ use tokio::time::{Instant, Sleep};
 
 use super::lines;
 
-/// When a stream's body came to be, or last handed over data, and has not been asked for more since.
+/// Whether a stream's body has handed over data, or has come to be, and was not asked for more since.
 #[derive(Debug, Clone, Default)]
-pub struct Guard(Arc<Mutex<Option<Instant>>>);
+pub struct Guard(Arc<AtomicU8>);
+
+/// It was asked for more since, or has nothing more.
+const DISARMED: u8 = 0;
+/// It was not, and the task has not seen that yet.
+const ARMED: u8 = 1;
+/// It was not, and the task has seen that.
+const SEEN: u8 = 2;
 
 impl Guard {
+    // The task and its body run one after the other, so that nothing else is told by its order.
+
     pub(super) fn arm(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.0.store(ARMED, Ordering::Relaxed);
     }
 
     pub(super) fn disarm(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.0.store(DISARMED, Ordering::Relaxed);
     }
 
-    fn since(&self) -> Option<Instant> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Since when, for a task that cannot go on now and knew this much before: only such a one needs the time.
+    fn since(&self, known: Option<Instant>) -> Option<Instant> {
+        match self.0.load(Ordering::Relaxed) {
+            DISARMED => None,
+            SEEN if known.is_some() => known,
+            _ => {
+                self.0.store(SEEN, Ordering::Relaxed);
+                Some(Instant::now())
+            }
+        }
     }
 }
 
@@ -100,10 +118,20 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
+    /// Most calls can be answered at once: those need no task. What has to wait goes on in one of its own, which asks again for
+    /// whatever it waits for.
     fn execute(&self, future: F) {
         let guard = Guard::default();
         let task = GUARD.scope(guard.clone(), future);
-        tokio::spawn(Guarded { task, guard, limit: self.limit, timer: None, _one: self.running.one() });
+        let one = self.running.one();
+        let mut stream =
+            Box::pin(Guarded { task, guard, limit: self.limit, since: None, timer: None, _one: one });
+        let mut nobody = Context::from_waker(Waker::noop());
+        match catch_unwind(AssertUnwindSafe(|| stream.as_mut().poll(&mut nobody))) {
+            Ok(Poll::Pending) => drop(tokio::spawn(stream)),
+            // A panic ends its stream and not the connection: what is dropped is reset.
+            Ok(Poll::Ready(())) | Err(_) => {}
+        }
     }
 }
 
@@ -114,6 +142,7 @@ pin_project! {
         task: TaskLocalFuture<Guard, F>,
         guard: Guard,
         limit: Duration,
+        since: Option<Instant>,
         timer: Option<Pin<Box<Sleep>>>,
         _one: One,
     }
@@ -127,7 +156,8 @@ impl<F: Future> Future for Guarded<F> {
         if this.task.poll(context).is_ready() {
             return Poll::Ready(());
         }
-        let Some(since) = this.guard.since() else {
+        *this.since = this.guard.since(*this.since);
+        let Some(since) = *this.since else {
             *this.timer = None;
             return Poll::Pending;
         };
@@ -228,6 +258,29 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_stream_that_need_not_wait_is_over_at_once_and_one_that_has_to_goes_on() {
+        use hyper::rt::Executor as _;
+        let executor = Executor::new(Duration::from_secs(60));
+        let running = executor.running();
+        let (done, mut seen) = tokio::sync::mpsc::unbounded_channel();
+        let (goes_on, waits) = tokio::sync::oneshot::channel::<()>();
+        let at_once = done.clone();
+        executor.execute(async move { at_once.send("at once").unwrap() });
+        assert_eq!((seen.try_recv(), running.count()), (Ok("at once"), 0));
+        executor.execute(async move {
+            waits.await.unwrap();
+            done.send("later").unwrap();
+        });
+        executor.execute(async { panic!("on purpose") });
+        assert_eq!(running.count(), 1, "a panic ends one stream");
+        goes_on.send(()).unwrap();
+        assert_eq!(seen.recv().await, Some("later"));
+        while running.count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
 
     #[tokio::test]
     async fn a_write_that_finds_no_room_for_too_long_fails_and_one_that_does_in_time_does_not() {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
 use prost::Message;
+use prost::encoding::{decode_key, decode_varint};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
@@ -25,30 +26,8 @@ const WATCH: &str = "/persona.registry.v1.PersonaService/WatchPersonas";
 
 /// Bytes of encoded personas that are kept.
 pub(super) const KEPT_BYTES: u64 = 32 * 1024 * 1024;
-
-/// `GetPersonaResponse` with the persona encoded.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct GetAnswer {
-    #[prost(message, optional, tag = "1")]
-    pub header: Option<pb::ResponseHeader>,
-    #[prost(bytes = "bytes", optional, tag = "2")]
-    pub persona: Option<Bytes>,
-    #[prost(bool, tag = "3")]
-    pub not_modified: bool,
-}
-
-/// `ListPersonasResponse` with the personas encoded.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct ListAnswer {
-    #[prost(message, optional, tag = "1")]
-    pub header: Option<pb::ResponseHeader>,
-    #[prost(bytes = "bytes", repeated, tag = "2")]
-    pub personas: Vec<Bytes>,
-    #[prost(string, tag = "3")]
-    pub next_page_token: String,
-    #[prost(string, tag = "4")]
-    pub resume_token: String,
-}
+/// Bytes of messages to watchers that are kept for others who are to be told the same.
+pub(super) const TOLD_BYTES: u64 = 4 * 1024 * 1024;
 
 /// `WatchPersonasResponse` that tells of changes, with the personas encoded.
 #[derive(Clone, PartialEq, Message)]
@@ -81,9 +60,21 @@ pub(super) struct ChangeAnswer {
     pub persona: Option<Bytes>,
 }
 
-/// A persona as it travels.
-pub(super) fn encoded(persona: &Persona, view: View) -> Bytes {
-    wire::persona(persona, view).encode_to_vec().into()
+/// Number of the field that a persona is in `GetPersonaResponse`, `ListPersonasResponse` and `PersonaChange`.
+const PERSONA: u32 = 2;
+
+/// A persona as the field that it is in answers.
+pub(super) fn field(persona: &Persona, view: View) -> Bytes {
+    let message = wire::persona(persona, view);
+    let mut field = Vec::with_capacity(prost::encoding::message::encoded_len(PERSONA, &message));
+    prost::encoding::message::encode(PERSONA, &message, &mut field);
+    field.into()
+}
+
+/// The persona of such a field. Only a fault of the build makes it nothing.
+pub(super) fn persona_of(mut field: Bytes) -> Bytes {
+    let read = decode_key(&mut field).and_then(|_| decode_varint(&mut field));
+    if read.is_ok() { field } else { Bytes::new() }
 }
 
 /// Stands before all services and answers those calls itself whose answers hold encoded personas. Such a call is one message that is
@@ -121,10 +112,10 @@ where
     fn call(&mut self, request: Request<B>) -> Replying {
         match request.uri().path() {
             GET => self.answer(request, |personas, asked| async move {
-                personas.get_answer(asked).await.and_then(|answer| Reply::whole(answer.get_ref()))
+                personas.get_answer(asked).await.map(|answer| Reply::whole(answer.into_inner()))
             }),
             LIST => self.answer(request, |personas, asked| async move {
-                personas.list_answer(asked).await.and_then(|answer| Reply::whole(answer.get_ref()))
+                personas.list_answer(asked).await.map(|answer| Reply::whole(answer.into_inner()))
             }),
             WATCH => self.answer(request, |personas, asked| async move {
                 personas.watch_answer(asked).map(Reply::stream)

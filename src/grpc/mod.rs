@@ -6,6 +6,7 @@ mod made;
 mod parse;
 mod persona_service;
 mod reads;
+mod rope;
 pub mod status;
 mod transport;
 mod watch;
@@ -18,13 +19,14 @@ use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 use crate::domain::limits;
-use crate::registry::Registry;
+use crate::registry::{Caches, Registry};
 use crate::wire::pb::admin_service_server::AdminServiceServer;
 use crate::wire::pb::persona_service_server::PersonaServiceServer;
 
 pub use self::admin_service::Admin;
 pub use self::made::Encoded;
 pub use self::persona_service::Personas;
+pub use self::rope::Rope;
 pub use self::transport::Transport;
 pub use self::web::Web;
 pub use self::whole::{Reply, Unread};
@@ -35,6 +37,8 @@ pub struct Services {
     pub routes: Encoded<Transport<Routes>>,
     /// What load balancers are told.
     pub health: HealthReporter,
+    /// What is kept of answers.
+    pub caches: Caches,
 }
 
 /// The services of a registry: personas, administration, health, and reflection in both versions.
@@ -60,7 +64,8 @@ pub async fn services(registry: &Registry) -> Result<Services, tonic_reflection:
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .prepare();
-    Ok(Services { routes: Encoded::new(Transport::new(routes), personas), health })
+    let caches = personas.caches();
+    Ok(Services { routes: Encoded::new(Transport::new(routes), personas), health, caches })
 }
 
 /// The paths of all methods, those of health and reflection too.

@@ -4,17 +4,19 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Buf;
 use futures_util::StreamExt as _;
 use prost::Message;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
-use super::made::{GetAnswer, KEPT_BYTES, ListAnswer, encoded};
-use super::whole::{framed, unframed};
+use super::made::{KEPT_BYTES, TOLD_BYTES, field};
+use super::rope::Rope;
+use super::whole::unframed;
 use super::{status, watch};
 use crate::domain::{Caller, Persona, View};
 use crate::edge::Peer;
-use crate::registry::{AuditEvent, Error, Registry, Shelf};
+use crate::registry::{AuditEvent, Caches, Error, Registry, Shelf, Told};
 use crate::wire::pb::ErrorReason;
 use crate::wire::{self, pb};
 
@@ -24,6 +26,8 @@ pub struct Personas {
     pub(super) registry: Registry,
     /// Encoded personas.
     pub(super) shelf: Arc<Shelf>,
+    /// Messages of changes.
+    pub(super) told: Arc<Told>,
 }
 
 pub(super) type Answer<T> = Result<Response<T>, Status>;
@@ -47,23 +51,29 @@ pub(super) fn size(persona: &Persona, view: View) -> usize {
 /// Bytes of a persona's tag and length in a list, at most.
 pub(super) const AROUND: usize = 8;
 
-/// What an answer with encoded personas says. Only a fault of the build makes it anything else.
-fn decoded<A: Message + Default>(answer: Response<impl Message>) -> Answer<A> {
-    unframed(framed(answer.get_ref())?).map(Response::new)
+/// What a framed message says. Only a fault of the build makes it anything else.
+fn decoded<A: Message + Default>(framed: impl Buf) -> Result<A, Status> {
+    unframed(framed).map_err(|error| status::of(&error))
 }
 
 impl Personas {
     /// Answers from this registry.
     #[must_use]
     pub fn new(registry: Registry) -> Self {
-        Self { registry, shelf: Arc::new(Shelf::new(KEPT_BYTES, encoded)) }
+        let shelf = Arc::new(Shelf::new(KEPT_BYTES, field));
+        Self { registry, shelf, told: Arc::new(Told::new(TOLD_BYTES)) }
     }
 
-    pub(super) async fn get_answer(&self, request: Request<pb::GetPersonaRequest>) -> Answer<GetAnswer> {
+    /// What is kept, to be told of.
+    pub(super) fn caches(&self) -> Caches {
+        Caches { shelf: Arc::clone(&self.shelf), told: Arc::clone(&self.told) }
+    }
+
+    pub(super) async fn get_answer(&self, request: Request<pb::GetPersonaRequest>) -> Answer<Rope> {
         answer!("GetPersona", self.get(request))
     }
 
-    pub(super) async fn list_answer(&self, request: Request<pb::ListPersonasRequest>) -> Answer<ListAnswer> {
+    pub(super) async fn list_answer(&self, request: Request<pb::ListPersonasRequest>) -> Answer<Rope> {
         answer!("ListPersonas", self.list(request))
     }
 
@@ -120,7 +130,7 @@ pub(super) fn refused(
 #[tonic::async_trait]
 impl pb::persona_service_server::PersonaService for Personas {
     async fn get_persona(&self, request: Request<pb::GetPersonaRequest>) -> Answer<pb::GetPersonaResponse> {
-        decoded(self.get_answer(request).await?)
+        decoded(self.get_answer(request).await?.into_inner()).map(Response::new)
     }
 
     async fn batch_get_personas(
@@ -134,7 +144,7 @@ impl pb::persona_service_server::PersonaService for Personas {
         &self,
         request: Request<pb::ListPersonasRequest>,
     ) -> Answer<pb::ListPersonasResponse> {
-        decoded(self.list_answer(request).await?)
+        decoded(self.list_answer(request).await?.into_inner()).map(Response::new)
     }
 
     async fn validate_persona(
@@ -211,6 +221,6 @@ impl pb::persona_service_server::PersonaService for Personas {
         request: Request<pb::WatchPersonasRequest>,
     ) -> Answer<Self::WatchPersonasStream> {
         let messages = self.watch_answer(request)?;
-        Ok(Response::new(Box::pin(messages.map(|message| unframed(message?)))))
+        Ok(Response::new(Box::pin(messages.map(|message| decoded(message?)))))
     }
 }

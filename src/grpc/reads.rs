@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use prost::Message as _;
 
-use super::made::{GetAnswer, ListAnswer};
 use super::parse::{Checks, unchecked};
-use super::persona_service::{AROUND, Personas, size};
+use super::persona_service::{Personas, size};
+use super::rope::Rope;
+use super::whole::{framed, framed_around};
 use crate::diagnostic::{self, Code};
 use crate::domain::{AliasMove, Caller, Persona, View, limits};
 use crate::registry::{self, Entry, Error, HistoryEntry, Selection, Selector};
@@ -15,11 +16,7 @@ use pb::get_persona_request::Selector as WireSelector;
 use pb::list_namespaces_response::Namespace;
 
 impl Personas {
-    pub(super) async fn get(
-        &self,
-        caller: &Caller,
-        request: pb::GetPersonaRequest,
-    ) -> Result<GetAnswer, Error> {
+    pub(super) async fn get(&self, caller: &Caller, request: pb::GetPersonaRequest) -> Result<Rope, Error> {
         let mut checks = Checks::default();
         let namespace = checks.namespace(&request.namespace);
         let name = checks.name(&request.name);
@@ -39,13 +36,18 @@ impl Personas {
         let get = registry::Get { namespace, name, selector, view, if_none_match, freshness };
         let (revision, persona) = if sections.is_empty() {
             let got = self.registry.get_made(caller, get, &self.shelf).await?;
-            (got.revision, got.persona.map(|made| made.bytes))
+            if let Some(made) = got.persona {
+                let head = pb::GetPersonaResponse { header: self.header(got.revision), ..Default::default() };
+                return framed_around(&head, [made.bytes].into_iter(), &());
+            }
+            (got.revision, None)
         } else {
             let got = self.registry.get(caller, get).await?;
             let persona = got.persona.map(|persona| shown(&persona, view, &sections)).transpose()?;
-            (got.revision, persona.map(|persona| persona.encode_to_vec().into()))
+            (got.revision, persona)
         };
-        Ok(GetAnswer { header: self.header(revision), not_modified: persona.is_none(), persona })
+        let (header, not_modified) = (self.header(revision), persona.is_none());
+        Ok(framed(&pb::GetPersonaResponse { header, persona, not_modified })?.into())
     }
 
     pub(super) async fn batch_get(
@@ -81,7 +83,7 @@ impl Personas {
         &self,
         caller: &Caller,
         request: pb::ListPersonasRequest,
-    ) -> Result<ListAnswer, Error> {
+    ) -> Result<Rope, Error> {
         let mut checks = Checks::default();
         let namespace = checks.namespaces(&request.namespace);
         let page_size = checks.page_size(request.page_size);
@@ -92,13 +94,15 @@ impl Personas {
         checks.done()?;
         let selection = Selection { namespace, filter, alias, ..Selection::default() };
         let list = registry::List { selection, page_size, page_token: request.page_token, view, freshness };
-        let listing = self.registry.list_made(caller, list, Arc::clone(&self.shelf), AROUND).await?;
-        Ok(ListAnswer {
-            header: self.header(listing.revision),
-            personas: listing.personas.into_iter().map(|made| made.bytes).collect(),
-            next_page_token: listing.next_page_token,
-            resume_token: listing.resume_token,
-        })
+        let listing = self.registry.list_made(caller, list, Arc::clone(&self.shelf)).await?;
+        let personas = listing.personas.iter().map(|made| made.bytes.clone());
+        let head = pb::ListPersonasResponse { header: self.header(listing.revision), ..Default::default() };
+        let tail = pb::ListPersonasResponse {
+            next_page_token: listing.next_page_token.clone(),
+            resume_token: listing.resume_token.clone(),
+            ..Default::default()
+        };
+        framed_around(&head, personas, &tail)
     }
 
     pub(super) async fn validate(

@@ -9,13 +9,15 @@ use prost::Message as _;
 use tokio_stream::Stream;
 use tonic::Status;
 
-use super::made::{ChangeAnswer, ChangesAnswer, WatchAnswer};
+use super::made::{ChangeAnswer, ChangesAnswer, WatchAnswer, persona_of};
 use super::parse::Checks;
 use super::persona_service::{Personas, size};
 use super::status;
 use super::whole::framed;
 use crate::domain::{Caller, Name, Namespace, Revision, StoreId, Version, View, limits};
-use crate::registry::{Error, Event, Mode, PersonaChange, Selection, Shelf, Start, Watch, WatchRequest};
+use crate::registry::{
+    Error, Event, Mode, Next, PersonaChange, Selection, Shelf, Start, Told, Watch, WatchRequest,
+};
 use crate::wire::{self, pb};
 use pb::persona_change::Type;
 use pb::watch_personas_response::{Closing, Event as Wire, Opened, Progress, Snapshot, Synced, closing};
@@ -32,7 +34,7 @@ pub(super) fn begin(
     caller: &Caller,
     request: pb::WatchPersonasRequest,
 ) -> Result<Framed, Error> {
-    let Personas { registry, shelf } = personas;
+    let Personas { registry, shelf, told } = personas;
     let request = parse(request)?;
     let messages = Messages {
         store_id: registry.store_id(),
@@ -40,15 +42,21 @@ pub(super) fn begin(
         mode: request.mode,
         progress_interval: request.progress_interval,
         shelf: Arc::clone(shelf),
+        told: Arc::clone(told),
     };
     // In a box, since each message moves it.
     let following = Box::new((registry.watch(caller, request, size)?, messages));
     Ok(Box::pin(futures_util::stream::unfold(Some(following), |state| async move {
         let mut following = state?;
         let (watch, messages) = &mut *following;
-        match watch.next().await {
-            Ok(Some((event, resume_token))) => {
-                Some((messages.framed(watch, event, resume_token), Some(following)))
+        match watch.next(&messages.told).await {
+            Ok(Some(Next::Told(message))) => Some((Ok(message), Some(following))),
+            Ok(Some(Next::Event(event, resume_token))) => {
+                let message = messages.framed(watch, event, resume_token);
+                if let Ok(message) = &message {
+                    watch.tell(&messages.told, message);
+                }
+                Some((message.map_err(|error| status::of(&error)), Some(following)))
             }
             Ok(None) => Some((Err(status::of(&Error::Draining)), None)),
             Err(error) => Some((Err(status::of(&error)), None)),
@@ -95,11 +103,12 @@ struct Messages {
     mode: Mode,
     progress_interval: Duration,
     shelf: Arc<Shelf>,
+    told: Arc<Told>,
 }
 
 impl Messages {
     /// The message that tells of an event of this stream.
-    fn framed(&self, watch: &Watch, event: Event, resume_token: String) -> Result<Bytes, Status> {
+    fn framed(&self, watch: &Watch, event: Event, resume_token: String) -> Result<Bytes, Error> {
         let event = match event {
             Event::Changes { revision, time, changes, fragment } => {
                 let change = |change| self.change(watch, change);
@@ -138,8 +147,8 @@ impl Messages {
 
     fn change(&self, watch: &Watch, change: PersonaChange) -> ChangeAnswer {
         let (kind, persona) = match change {
-            PersonaChange::Created(persona) => (Type::Created, watch.made(&persona, &self.shelf)),
-            PersonaChange::Updated(persona) => (Type::Updated, watch.made(&persona, &self.shelf)),
+            PersonaChange::Created(persona) => (Type::Created, persona_of(watch.made(&persona, &self.shelf))),
+            PersonaChange::Updated(persona) => (Type::Updated, persona_of(watch.made(&persona, &self.shelf))),
             PersonaChange::Deleted(namespace, name, version, revision) => {
                 (Type::Deleted, gone(&namespace, &name, version, revision))
             }

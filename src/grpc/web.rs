@@ -8,18 +8,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use futures_util::future::{self, FutureExt as _, MapOk, TryFutureExt as _};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame};
-use http_body_util::{Either, Full, StreamBody};
+use http_body_util::combinators::MapFrame;
+use http_body_util::{BodyExt as _, Either, Full, StreamBody};
 use tonic::body::Body;
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer as _, Service, ServiceExt as _};
 use tower_http::cors::CorsLayer;
 use tower_http::timeout::TimeoutBody;
 
+use super::rope::Rope;
 use crate::edge::cors::Origins;
 use crate::edge::lines;
 
@@ -70,6 +72,10 @@ fn kind<B>(request: &Request<B>) -> Kind {
     if request.method() != Method::POST {
         return Kind::Other(StatusCode::METHOD_NOT_ALLOWED);
     }
+    let is_h2 = request.version() == http::Version::HTTP_2;
+    if is_h2 && headers.get(header::CONTENT_TYPE).is_some_and(|content| content == GRPC) {
+        return Kind::Grpc;
+    }
     // Parameters say nothing here, and some clients write `charset`.
     let text =
         |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
@@ -80,7 +86,6 @@ fn kind<B>(request: &Request<B>) -> Kind {
         WEB_TEXT => WEB_TEXT,
         kind if kind == GRPC || content.starts_with("application/grpc+") => {
             // Its trailers need HTTP/2.
-            let is_h2 = request.version() == http::Version::HTTP_2;
             return if is_h2 { Kind::Grpc } else { Kind::Other(StatusCode::UNSUPPORTED_MEDIA_TYPE) };
         }
         _ => return Kind::Other(StatusCode::UNSUPPORTED_MEDIA_TYPE),
@@ -116,7 +121,14 @@ fn plain(status: StatusCode, line: &'static str) -> Response<Body> {
     response
 }
 
-type Called<R> = Response<Either<R, Body>>;
+type Called<R> = Response<Either<R, Roped>>;
+/// What is said in one piece, as if it were in several.
+type Roped = MapFrame<Body, fn(Frame<Bytes>) -> Frame<Rope>>;
+fn right<R>(body: Body) -> Either<R, Roped> {
+    let roped: fn(Frame<Bytes>) -> Frame<Rope> = |frame| frame.map_data(Rope::from);
+    Either::Right(body.map_frame(roped))
+}
+
 type Passed<F, R> = MapOk<F, fn(Response<R>) -> Called<R>>;
 type Answering<R> = Pin<Box<dyn Future<Output = Result<Called<R>, Infallible>> + Send>>;
 
@@ -128,7 +140,7 @@ where
     <S as Service<Request<Body>>>::Future: Send + 'static,
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError> + 'static,
-    R: HttpBody<Data = Bytes> + Send + 'static,
+    R: HttpBody<Data = Rope> + Send + 'static,
     R::Error: Into<BoxError> + fmt::Display,
 {
     type Response = Called<R>;
@@ -157,7 +169,7 @@ where
             Kind::Other(status) => Some(plain(status, SPEAKS)),
         };
         if let Some(refused) = refused {
-            return future::ready(Ok(refused.map(Either::Right))).boxed().right_future();
+            return future::ready(Ok(refused.map(right))).boxed().right_future();
         }
         if let Kind::Web(sent, wanted) = kind {
             let headers = request.headers_mut();
@@ -170,7 +182,7 @@ where
             Some(cors) => cors.layer(service).oneshot(request).left_future(),
             None => service.oneshot(request).right_future(),
         };
-        answer.map_ok(|response| response.map(Either::Right)).boxed().right_future()
+        answer.map_ok(|response| response.map(right)).boxed().right_future()
     }
 }
 
@@ -185,7 +197,7 @@ impl<S, R> Service<Request<Body>> for StatusInBody<S>
 where
     S: Service<Request<Body>, Response = Response<R>, Error = Infallible>,
     S::Future: Send + 'static,
-    R: HttpBody<Data = Bytes> + Send + 'static,
+    R: HttpBody<Data = Rope> + Send + 'static,
     R::Error: Into<BoxError>,
 {
     type Response = Response<Body>;
@@ -204,7 +216,9 @@ where
             };
             let status: HeaderMap = STATUS.into_iter().filter_map(moved).collect();
             let body = if status.is_empty() {
-                Body::new(body)
+                Body::new(
+                    body.map_frame(|frame| frame.map_data(|mut rope| rope.copy_to_bytes(rope.remaining()))),
+                )
             } else {
                 let trailers: Result<_, Infallible> = Ok(Frame::<Bytes>::trailers(status));
                 Body::new(StreamBody::new(futures_util::stream::iter([trailers])))

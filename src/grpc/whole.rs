@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
@@ -12,7 +12,7 @@ use prost::Message;
 use tonic::Status;
 use tonic::body::Body;
 
-use super::status;
+use super::rope::Rope;
 use super::watch::Framed;
 use crate::domain::limits;
 use crate::registry::Error;
@@ -99,7 +99,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Unread<B> {
 #[derive(Default)]
 pub enum Reply {
     /// One message, framed.
-    Whole(Bytes),
+    Whole(Rope),
     /// Messages one by one, framed, until an error.
     Stream(Framed),
     /// The status OK.
@@ -124,9 +124,9 @@ impl fmt::Debug for Reply {
 }
 
 impl Reply {
-    /// The answer that is this message.
-    pub(super) fn whole(message: &impl Message) -> Result<Response<Self>, Status> {
-        Ok(Self::Whole(framed(message)?).answer())
+    /// The answer that is this framed message.
+    pub(super) fn whole(framed: Rope) -> Response<Self> {
+        Self::Whole(framed).answer()
     }
 
     /// The answer that is these messages.
@@ -143,41 +143,64 @@ impl Reply {
 }
 
 /// A message as gRPC frames it.
-pub(super) fn framed(message: &impl Message) -> Result<Bytes, Status> {
+pub(super) fn framed(message: &impl Message) -> Result<Bytes, Error> {
+    begun(message, 0)
+}
+
+/// The same of a message that goes on with so many bytes more.
+fn begun(message: &impl Message, more: usize) -> Result<Bytes, Error> {
     let length = message.encoded_len();
-    let Ok(prefix) = u32::try_from(length) else {
-        return Err(status::of(&Error::Internal(format!("a message of {length} bytes cannot be framed"))));
+    let Ok(whole) = u32::try_from(length + more) else {
+        return Err(Error::Internal(format!("a message of {} bytes cannot be framed", length + more)));
     };
     let mut framed = BytesMut::with_capacity(PREFIX + length);
     framed.put_u8(0);
-    framed.put_u32(prefix);
-    message.encode(&mut framed).map_err(|error| status::of(&Error::Internal(error.to_string())))?;
+    framed.put_u32(whole);
+    message.encode(&mut framed).map_err(|error| Error::Internal(error.to_string()))?;
     Ok(framed.freeze())
 }
 
+/// A framed message that has these fields, encoded, between those of `head` and those of `tail`.
+pub(super) fn framed_around(
+    head: &impl Message,
+    fields: impl ExactSizeIterator<Item = Bytes> + Clone,
+    tail: &impl Message,
+) -> Result<Rope, Error> {
+    let tail = Bytes::from(tail.encode_to_vec());
+    let more = fields.clone().map(|field| field.len()).sum::<usize>() + tail.len();
+    let mut pieces = Vec::with_capacity(fields.len() + 2);
+    pieces.push(begun(head, more)?);
+    pieces.extend(fields);
+    pieces.push(tail);
+    Ok(pieces.into())
+}
+
 /// The message that was framed.
-pub(super) fn unframed<A: Message + Default>(mut framed: Bytes) -> Result<A, Status> {
-    framed.advance(PREFIX.min(framed.len()));
-    A::decode(framed).map_err(|error| status::of(&Error::Internal(error.to_string())))
+pub(super) fn unframed<A: Message + Default>(mut framed: impl Buf) -> Result<A, Error> {
+    framed.advance(PREFIX.min(framed.remaining()));
+    A::decode(framed).map_err(|error| Error::Internal(error.to_string()))
 }
 
 impl HttpBody for Reply {
-    type Data = Bytes;
+    type Data = Rope;
     type Error = Status;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    ) -> Poll<Option<Result<Frame<Rope>, Status>>> {
         match &mut *self {
-            Self::Routed(body) => Pin::new(body).poll_frame(context),
+            Self::Routed(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(context));
+                Poll::Ready(frame.map(|frame| Ok(frame?.map_data(Rope::from))))
+            }
             Self::Whole(framed) => {
                 let framed = std::mem::take(framed);
                 *self = Self::Trailers;
                 Poll::Ready(Some(Ok(Frame::data(framed))))
             }
             Self::Stream(messages) => match ready!(messages.as_mut().poll_next(context)) {
-                Some(Ok(framed)) => Poll::Ready(Some(Ok(Frame::data(framed)))),
+                Some(Ok(framed)) => Poll::Ready(Some(Ok(Frame::data(framed.into())))),
                 Some(Err(status)) => {
                     let mut trailers = HeaderMap::new();
                     status.add_header(&mut trailers)?;
@@ -270,12 +293,37 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_message_around_encoded_fields_is_what_it_would_be_if_it_were_encoded_whole() {
+        use crate::wire::pb::{BatchGetPersonasRequest, ListPersonasResponse, Persona, ResponseHeader};
+        let head = ListPersonasResponse {
+            header: Some(ResponseHeader { store_id: "s".to_owned(), revision: 7 }),
+            ..Default::default()
+        };
+        let tail = ListPersonasResponse { next_page_token: "next".to_owned(), ..Default::default() };
+        for sizes in [&[][..], &[0], &[1, 127, 128, 5000], &[40_000; 20]] {
+            let persona = |size: &usize| Persona { body: "x".repeat(*size), ..Default::default() };
+            let personas: Vec<_> = sizes.iter().map(persona).collect();
+            let field = |one: &Persona| {
+                let page = ListPersonasResponse { personas: vec![one.clone()], ..Default::default() };
+                Bytes::from(page.encode_to_vec())
+            };
+            let mut rope = framed_around(&head, personas.iter().map(field), &tail).unwrap();
+            let whole = ListPersonasResponse { personas, ..head.clone() };
+            let whole = ListPersonasResponse { next_page_token: "next".to_owned(), ..whole };
+            assert_eq!(unframed::<ListPersonasResponse>(rope.clone()).unwrap(), whole);
+            assert_eq!(rope.copy_to_bytes(rope.remaining()), framed(&whole).unwrap());
+        }
+        let nothing = framed_around(&BatchGetPersonasRequest::default(), [].into_iter(), &()).unwrap();
+        assert_eq!(nothing.chunk(), [0; PREFIX]);
+    }
+
     #[tokio::test]
     async fn an_answer_is_its_message_and_its_status() {
-        let body = Reply::whole(&asked()).unwrap().into_body().collect().await.unwrap();
+        let body = Reply::whole(framed(&asked()).unwrap().into()).into_body().collect().await.unwrap();
         assert_eq!(body.trailers().map(|trailers| trailers["grpc-status"].clone()).unwrap(), "0");
         assert_eq!(unframed::<GetPersonaRequest>(body.to_bytes()).unwrap(), asked());
-        let told = [framed(&asked()), Err(Status::data_loss("gone"))];
+        let told = [Ok::<Bytes, Status>(framed(&asked()).unwrap()), Err(Status::data_loss("gone"))];
         let stream = Reply::stream(Box::pin(futures_util::stream::iter(told)));
         let body = stream.into_body().collect().await.unwrap();
         assert_eq!(body.trailers().map(|trailers| trailers["grpc-status"].clone()).unwrap(), "15");

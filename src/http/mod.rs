@@ -11,11 +11,12 @@ use axum::routing::get;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry as Exposition;
 
 use crate::metrics::{Calls, Told, Writes};
-use crate::registry::{Registry, WriteState};
+use crate::registry::{CacheCounts, Caches, Registry, WriteState};
 
 /// The type of the text (OpenMetrics 1.0.0).
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -50,11 +51,40 @@ impl Collector for Standing {
     }
 }
 
+/// What is kept of answers, read when it is asked for.
+#[derive(Debug)]
+struct Kept(Caches);
+
+impl Collector for Kept {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let counts = self.0.counts();
+        let help = "Bytes of answers that are kept, by what of them";
+        let mut bytes =
+            encoder.encode_descriptor("persona_registry_cache_bytes", help, None, MetricType::Gauge)?;
+        for (cache, counts) in &counts {
+            let value = i64::try_from(counts.bytes).unwrap_or(i64::MAX);
+            ConstGauge::new(value).encode(bytes.encode_family(&[("cache", *cache)])?)?;
+        }
+        let told: [(&str, &str, fn(&CacheCounts) -> u64); 2] = [
+            ("persona_registry_cache_hits", "Times that it was kept", |counts| counts.hits),
+            ("persona_registry_cache_misses", "Times that it was not", |counts| counts.misses),
+        ];
+        for (name, help, count) in told {
+            let mut counter = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (cache, counts) in &counts {
+                ConstCounter::new(count(counts)).encode(counter.encode_family(&[("cache", *cache)])?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The pages of the port: `/metrics`, and `/healthz` for whoever cannot ask over gRPC.
-pub fn pages(registry: &Registry, calls: Arc<Calls>, writes: &Writes) -> Router {
+pub fn pages(registry: &Registry, calls: Arc<Calls>, writes: &Writes, caches: Caches) -> Router {
     let mut exposition = Exposition::default();
     exposition.register_collector(Box::new(Told(calls)));
     exposition.register_collector(Box::new(Standing(registry.clone())));
+    exposition.register_collector(Box::new(Kept(caches)));
     let counted = [
         ("group_size", "Writes that one sync made durable together", &writes.group_size),
         (

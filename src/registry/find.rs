@@ -26,9 +26,19 @@ pub(super) fn find_made(
     at: Revision,
     (shelf, purges): (&Shelf, u64),
 ) -> Result<Result<Made, Error>, StoreError> {
-    let row = match find_row(store, get, at)? {
-        Ok(row) => row,
-        Err(error) => return Ok(Err(error)),
+    let Get { namespace, name, selector, .. } = get;
+    let is_newest = *selector == Selector::Newest;
+    let row = match is_newest.then(|| shelf.newest(namespace, name, at)).flatten() {
+        Some(row) => row,
+        None => match find_row(store, get, at)? {
+            Ok(row) => {
+                if is_newest {
+                    shelf.keep_newest(namespace, name, at, row);
+                }
+                row
+            }
+            Err(error) => return Ok(Err(error)),
+        },
     };
     let read = || match read_row(store, get, row) {
         Ok(found) => found.map_err(Ok),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::read::{Freshness, freshness_bytes};
+use super::read::{Freshness, Still, freshness_bytes};
 use super::select::{Row, Selection};
-use super::shelf::{Made, Shelf};
+use super::shelf::{Made, Page, Shelf};
 use super::token::{Binding, PageToken, ResumeToken};
 use super::{Error, Registry};
-use crate::domain::{Alias, Caller, Namespace, Persona, Revision, View, limits};
+use crate::domain::{Alias, Caller, Name, Namespace, Persona, Revision, View, limits};
 use crate::store::{Store, StoreError};
 
 /// Asks for a page.
@@ -38,8 +38,19 @@ pub struct Listing<T = Persona> {
     pub resume_token: String,
 }
 
+/// A page that is asked for by somebody who may have it.
+struct Asked {
+    list: List,
+    binding: Binding,
+    /// Behind which persona it begins.
+    after: Option<(Namespace, Name)>,
+    /// The revision that it must show is the listing's, where one was begun.
+    freshness: Freshness,
+}
+
 impl Registry {
     /// A page of personas, by namespace and name. `size` tells how many bytes a persona takes in the answer.
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn list(
         &self,
         caller: &Caller,
@@ -48,43 +59,61 @@ impl Registry {
     ) -> Result<Listing, Error> {
         let view = list.view;
         let read = move |_: &Registry, store: &Store, row: Row<'_>| row.read(store, view);
-        self.listed(caller, list, read, move |persona| size(persona, view)).await
+        self.page(self.asked(caller, list)?, read, move |persona| size(persona, view)).await
     }
 
-    /// The same, as this shelf has them made. `around`: bytes that each takes in the answer beside what was made.
+    /// The same, as this shelf has them made: as they are in the answer. What was on a page at a revision is on it for ever, so that a
+    /// page that somebody had before, and nothing was written since, is here at once.
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn list_made(
         &self,
         caller: &Caller,
         list: List,
         shelf: Arc<Shelf>,
-        around: usize,
-    ) -> Result<Listing<Made>, Error> {
+    ) -> Result<Arc<Listing<Made>>, Error> {
         let view = list.view;
+        let asked = self.asked(caller, list)?;
+        let (freshness, at) = (asked.freshness, self.fresh(asked.freshness)?);
+        let purges = self.shared.purges();
+        let Asked { binding, after, list: List { page_size: size, .. }, .. } = &asked;
+        let mut page = Page { binding: *binding, size: *size, after: after.clone(), at };
+        if let Some(listing) = shelf.page(&page, purges)
+            && let Still::Shown = self.still(freshness, at)?
+        {
+            return Ok(listing);
+        }
+        let made = Arc::clone(&shelf);
         let read = move |registry: &Registry, store: &Store, row: Row<'_>| {
             let (purges, place) = (registry.shared.purges(), (row.namespace, row.name, row.revision));
-            shelf.made(place, view, purges, || row.read(store, view))
+            made.made(place, view, purges, || row.read(store, view))
         };
-        self.listed(caller, list, read, move |made| made.bytes.len() + around).await
+        let listing = Arc::new(self.page(asked, read, |made| made.bytes.len()).await?);
+        page.at = listing.revision;
+        shelf.keep_page(page, &listing, purges);
+        Ok(listing)
     }
 
-    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
-    async fn listed<T: Send + 'static>(
+    /// Looks at what is asked for, and at who asks.
+    fn asked(&self, caller: &Caller, mut list: List) -> Result<Asked, Error> {
+        list.selection.permit(caller)?;
+        let binding = list_binding(&list);
+        let token = match list.page_token.as_str() {
+            "" => None,
+            text => Some(PageToken::parse(text, self.store_id(), binding)?),
+        };
+        let freshness = self.at_token(list.freshness, token.as_ref().map(|token| token.revision))?;
+        Ok(Asked { list, binding, after: token.map(|token| token.after), freshness })
+    }
+
+    /// Puts a page together.
+    async fn page<T: Send + 'static>(
         &self,
-        caller: &Caller,
-        mut list: List,
+        asked: Asked,
         read: impl Fn(&Registry, &Store, Row<'_>) -> Result<T, StoreError> + Clone + Send + 'static,
         size: impl Fn(&T) -> usize + Clone + Send + 'static,
     ) -> Result<Listing<T>, Error> {
-        list.selection.permit(caller)?;
-        let binding = list_binding(&list);
-        let store_id = self.store_id();
-        let token = match list.page_token.as_str() {
-            "" => None,
-            text => Some(PageToken::parse(text, store_id, binding)?),
-        };
-        let freshness = self.at_token(list.freshness, token.as_ref().map(|token| token.revision))?;
-        let after = token.map(|token| token.after);
-        let (list, registry) = (Arc::new(list), self.clone());
+        let Asked { list, binding, after, freshness } = asked;
+        let (store_id, list, registry) = (self.store_id(), Arc::new(list), self.clone());
         let page = move |store: &Store, revision| {
             let List { selection, page_size, .. } = &*list;
             let (mut personas, mut bytes, mut last, mut more) = (Vec::new(), 0, None, false);

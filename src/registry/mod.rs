@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod batch;
 mod beside;
+mod caches;
 mod committer;
 mod error;
 mod examine;
@@ -14,6 +15,7 @@ mod folders;
 mod history;
 mod import;
 mod judge;
+mod kept;
 mod list;
 mod moves;
 mod offline;
@@ -60,12 +62,14 @@ pub use self::alias::{DeleteAlias, Purge, SetAlias};
 pub use self::audit::{AuditEvent, AuditPage, ListAudit};
 pub use self::backup::Backup;
 pub use self::batch::{Batch, BatchDone, BatchOperation};
+pub use self::caches::Caches;
 pub use self::error::{Error, Rejected, Unreadable, Violation};
 pub use self::examine::{Examined, Validate, draft_of};
 pub use self::folders::{FolderState, ListRefused, RefusedPage, RefusedReason, RefusedSource};
 pub use self::history::{
     AliasPage, History, HistoryEntry, HistoryPage, ListAliases, ListNamespaces, NamespacePage,
 };
+pub use self::kept::CacheCounts;
 pub use self::list::{List, Listing};
 pub use self::offline::{
     AuditFacts, BackupFacts, Checked, CompactError, Compacted, Finding, RestoreError, Restored, check,
@@ -78,7 +82,7 @@ pub use self::select::Selection;
 pub use self::shared::WriteState;
 pub use self::shelf::{Made, Shelf};
 pub use self::token::{Binding, PageToken, ResumeToken};
-pub use self::watch::{Event, Mode, PersonaChange, Start, Watch, WatchRequest};
+pub use self::watch::{Event, Mode, Next, PersonaChange, Start, Told, Watch, WatchRequest};
 pub use self::write::{Delete, Put, PutDone, WriteDone};
 
 /// What a registry is opened with.
@@ -309,6 +313,8 @@ impl Registry {
     /// Tells all watch streams to end, each after a moment of its own.
     pub fn drain(&self) {
         self.drain.send_replace(true);
+        // They wait for the head alone.
+        self.shared.head.send_modify(|_| {});
     }
 
     /// Finishes what waits, makes the view durable and lets go of the data directory.

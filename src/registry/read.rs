@@ -170,7 +170,7 @@ impl Registry {
     }
 
     /// Whether what was read at a revision is what was there: the floor may have passed it meanwhile.
-    fn still(&self, freshness: Freshness, revision: Revision) -> Result<Still, Error> {
+    pub(super) fn still(&self, freshness: Freshness, revision: Revision) -> Result<Still, Error> {
         let floor = self.shared.floor();
         match freshness.at {
             _ if floor <= revision => Ok(Still::Shown),
@@ -252,7 +252,7 @@ impl Registry {
 }
 
 /// Whether an answer holds.
-enum Still {
+pub(super) enum Still {
     Shown,
     /// It must be read again, at this revision.
     Again(Revision),

@@ -1,30 +1,30 @@
 //! What is made of versions once and handed out again and again: a version never changes, so what was made of it stays true for as
-//! long as its bytes may be shown.
+//! long as its bytes may be shown. Nor does what a revision shows: which version of a name is the newest then, and what is on a page.
 //!
-//! A shelf answers nothing by itself. Which version an answer shows, and whether it is there, is looked up each time; only what is
-//! made of the version is taken from here.
+//! A shelf answers nothing by itself. At which revision an answer is, and who may have it, is looked at each time.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use super::kept::{CacheCounts, Held, Kept};
+use super::list::Listing;
+use super::token::Binding;
 use crate::domain::{Etag, Name, Namespace, Persona, Revision, View};
 
-/// Bytes that an entry takes beside what was made.
-const ENTRY_BYTES: usize = 256;
-/// Bytes that an entry has, more or less; a bad guess costs a few moves of a table.
+/// Of the bytes of a shelf so many are for pages, whose personas are mostly on the shelf anyway: one in this many.
+const PAGES_SHARE: u64 = 4;
+/// Bytes of a persona, more or less.
 const USUAL_BYTES: u64 = 4096;
 
 /// Keeps what was made of versions, within a bound.
 #[derive(Debug)]
 pub struct Shelf {
     make: fn(&Persona, View) -> Bytes,
-    kept: Cache<Place, Kept, Weight>,
-    /// How often a version had been purged when this was last looked at.
-    purges: AtomicU64,
-    times_made: AtomicU64,
+    versions: Kept<Place, Made>,
+    newest: Cache<(Namespace, Name), Newest>,
+    pages: Kept<Page, Arc<Listing<Made>>>,
 }
 
 /// What was made of one version.
@@ -36,23 +36,37 @@ pub struct Made {
     pub bytes: Bytes,
 }
 
+impl Held for Made {
+    fn held_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl Held for Arc<Listing<Made>> {
+    fn held_bytes(&self) -> usize {
+        self.personas.iter().map(|made| size_of::<Made>() + made.bytes.len()).sum()
+    }
+}
+
 /// A row and how much of it.
 type Place = (Namespace, Name, Revision, View);
 
-/// What was made, and how often a version had been purged before it was read.
-#[derive(Debug, Clone)]
-struct Kept {
-    made: Made,
-    purges: u64,
+/// The newest row of a name as of a revision.
+#[derive(Debug, Clone, Copy)]
+struct Newest {
+    at: Revision,
+    row: Revision,
 }
 
-#[derive(Debug, Clone)]
-struct Weight;
-
-impl Weighter<Place, Kept> for Weight {
-    fn weight(&self, _: &Place, kept: &Kept) -> u64 {
-        (ENTRY_BYTES + kept.made.bytes.len()) as u64
-    }
+/// A page of a listing as of a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Page {
+    /// What is listed, and of it what the caller may see.
+    pub binding: Binding,
+    pub size: usize,
+    /// It begins behind this.
+    pub after: Option<(Namespace, Name)>,
+    pub at: Revision,
 }
 
 impl Shelf {
@@ -60,20 +74,35 @@ impl Shelf {
     #[must_use]
     pub fn new(bytes: u64, make: fn(&Persona, View) -> Bytes) -> Self {
         let usual = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
-        let kept = Cache::with_weighter(usual, bytes, Weight);
-        Self { make, kept, purges: AtomicU64::new(0), times_made: AtomicU64::new(0) }
+        let pages = bytes / PAGES_SHARE;
+        Self { make, versions: Kept::new(bytes - pages), newest: Cache::new(usual), pages: Kept::new(pages) }
     }
 
-    /// Bytes that it holds now.
+    /// How versions and pages are kept. The bytes of a page are counted there as well, though they are mostly the same memory.
     #[must_use]
-    pub fn held_bytes(&self) -> u64 {
-        self.kept.weight()
+    pub fn counts(&self) -> [(&'static str, CacheCounts); 2] {
+        [("versions", self.versions.counts()), ("pages", self.pages.counts())]
     }
 
-    /// How often something had to be made because it was not here.
-    #[must_use]
-    pub fn times_made(&self) -> u64 {
-        self.times_made.load(Ordering::Relaxed)
+    /// The newest row of a name as of this revision, where that was found out already.
+    pub(super) fn newest(&self, namespace: &Namespace, name: &Name, at: Revision) -> Option<Revision> {
+        let newest = self.newest.get(&(namespace.clone(), name.clone()))?;
+        (newest.at == at).then_some(newest.row)
+    }
+
+    /// Keeps that it is this one.
+    pub(super) fn keep_newest(&self, namespace: &Namespace, name: &Name, at: Revision, row: Revision) {
+        self.newest.insert((namespace.clone(), name.clone()), Newest { at, row });
+    }
+
+    /// A page, where it was put together already. `purges`: how often a version had been purged by now.
+    pub(super) fn page(&self, page: &Page, purges: u64) -> Option<Arc<Listing<Made>>> {
+        self.pages.get(page, purges)
+    }
+
+    /// Keeps a page. `purges`: asked before it was read.
+    pub(super) fn keep_page(&self, page: Page, listing: &Arc<Listing<Made>>, purges: u64) {
+        self.pages.keep(page, Arc::clone(listing), purges);
     }
 
     /// What was made of this row, or else of what is read now. `purges`: how often a version had been purged, asked before
@@ -85,20 +114,14 @@ impl Shelf {
         purges: u64,
         read: impl FnOnce() -> Result<Persona, E>,
     ) -> Result<Made, E> {
-        if self.purges.load(Ordering::Relaxed) < purges {
-            self.purges.fetch_max(purges, Ordering::Relaxed);
-            // What is gone for good does not stay in memory either.
-            self.kept.clear();
-        }
         let place = (namespace.clone(), name.clone(), row, view);
-        if let Some(kept) = self.kept.get(&place).filter(|kept| kept.purges == purges) {
-            return Ok(kept.made);
+        if let Some(made) = self.versions.get(&place, purges) {
+            return Ok(made);
         }
         let persona = read()?;
-        self.times_made.fetch_add(1, Ordering::Relaxed);
         let made = Made { etag: persona.etag(), bytes: (self.make)(&persona, view) };
-        if !persona.purged && self.purges.load(Ordering::Relaxed) <= purges {
-            self.kept.insert(place, Kept { made: made.clone(), purges });
+        if !persona.purged {
+            self.versions.keep(place, made.clone(), purges);
         }
         Ok(made)
     }
@@ -112,6 +135,7 @@ mod tests {
     use super::*;
     use crate::domain::{Derived, Dialect};
     use crate::filter::strategy::version_of;
+    use crate::registry::kept::ENTRY_BYTES;
 
     /// Bytes that are made of each.
     const SIZE: usize = 1000;
@@ -151,34 +175,42 @@ mod tests {
                 assert_eq!(was_read, round == 0, "{revision} {view:?}");
             }
         }
-        assert_eq!(shelf.times_made(), 4);
-        assert_eq!(shelf.held_bytes(), 4 * (SIZE + ENTRY_BYTES) as u64);
+        let bytes = 4 * (SIZE + ENTRY_BYTES) as u64;
+        assert_eq!(shelf.counts()[0], ("versions", CacheCounts { bytes, hits: 4, misses: 4 }));
     }
 
     #[test]
-    fn a_purge_takes_everything_and_what_was_read_before_it_is_not_shown_after_it() {
+    fn what_was_purged_is_read_again_and_what_has_no_bytes_is_not_kept() {
         let shelf = shelf();
         asked(&shelf, &persona(1), View::Full, 0);
-        assert!(asked(&shelf, &persona(2), View::Full, 1).1);
-        assert_eq!(shelf.held_bytes(), (SIZE + ENTRY_BYTES) as u64, "the first is gone from memory too");
-        // A reader who began before the purge comes late.
-        asked(&shelf, &persona(3), View::Full, 0);
-        assert_eq!(shelf.held_bytes(), (SIZE + ENTRY_BYTES) as u64);
-        assert!(asked(&shelf, &persona(3), View::Full, 1).1);
+        assert!(asked(&shelf, &persona(1), View::Full, 1).1);
+        assert!(!asked(&shelf, &persona(1), View::Full, 1).1);
         let purged = Persona { purged: true, ..persona(4) };
         for _ in 0..2 {
-            assert!(asked(&shelf, &purged, View::Full, 1).1, "what has no bytes is not kept");
+            assert!(asked(&shelf, &purged, View::Full, 1).1);
         }
     }
 
     #[test]
-    fn it_holds_no_more_than_its_bound() {
+    fn the_newest_row_is_known_as_of_the_revision_that_it_was_found_at_and_no_other() {
+        let (shelf, one) = (shelf(), persona(1));
+        let newest = |at| shelf.newest(&one.namespace, &one.name, Revision(at));
+        shelf.keep_newest(&one.namespace, &one.name, Revision(8), Revision(1));
+        assert_eq!((newest(7), newest(8), newest(9)), (None, Some(Revision(1)), None));
+        shelf.keep_newest(&one.namespace, &one.name, Revision(9), Revision(9));
+        assert_eq!((newest(8), newest(9)), (None, Some(Revision(9))));
+    }
+
+    #[test]
+    fn a_page_is_known_as_of_its_revision_until_something_is_purged() {
         let shelf = shelf();
-        for revision in 1..2000 {
-            asked(&shelf, &persona(revision), View::Full, 0);
-            assert!(shelf.held_bytes() <= BOUND);
-        }
-        assert!(shelf.held_bytes() > BOUND / 2, "and makes use of it");
+        let (made, _) = asked(&shelf, &persona(1), View::Full, 0);
+        let (next_page_token, resume_token) = (String::new(), String::new());
+        let listing = Listing { revision: Revision(8), personas: vec![made], next_page_token, resume_token };
+        let page = |at| Page { binding: Binding::of(&[b"list"]), size: 50, after: None, at: Revision(at) };
+        shelf.keep_page(page(8), &Arc::new(listing), 0);
+        let is_there = |at, purges| shelf.page(&page(at), purges).is_some();
+        assert_eq!((is_there(8, 0), is_there(9, 0), is_there(8, 1)), (true, false, false));
     }
 
     #[test]

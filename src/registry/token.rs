@@ -14,7 +14,7 @@ const RESUME: u8 = b'r';
 const BINDING_BYTES: usize = 16;
 
 /// A hash of the request fields that a token belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Binding([u8; BINDING_BYTES]);
 
 impl Binding {

@@ -37,6 +37,7 @@ pub(super) async fn accept(
     options: Options,
     mut stop: watch::Receiver<bool>,
 ) -> JoinSet<()> {
+    let options = Arc::new(options);
     let places = Arc::new(Semaphore::new(options.connections));
     let (mut connections, spares) = (JoinSet::new(), Spares::default());
     loop {
@@ -65,7 +66,8 @@ pub(super) async fn accept(
             tracing::debug!(%error, "nodelay is off");
         }
         give_up_after(&stream, options.stall_limit);
-        let (service, tls, options, stop) = (service.clone(), tls.clone(), options.clone(), stop.clone());
+        let (service, tls, options, stop) =
+            (service.clone(), tls.clone(), Arc::clone(&options), stop.clone());
         let spares = spares.clone();
         connections.spawn(async move {
             match tls {
@@ -120,7 +122,8 @@ async fn secure(
 ) {
     let end = Instant::now() + options.first_bytes;
     let secured = tokio::select! {
-        secured = tls.secure(stream, address, end) => secured,
+        // In a box: what stands for hours need not have room for its handshake.
+        secured = Box::pin(tls.secure(stream, address, end)) => secured,
         _ = stop.changed() => return,
     };
     let Some((stream, certificate)) = secured else { return };
@@ -157,28 +160,35 @@ async fn connection<R, W>(
     if is_h2 {
         let executor = stall::Executor::new(options.stall_limit);
         let running = executor.running();
-        let mut builder = http2::Builder::new(executor);
-        builder
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(options.streams_per_connection)
-            .max_send_buf_size(options.send_buffer_bytes)
-            .max_header_list_size(HEAD_BYTES)
-            .keep_alive_interval(options.keepalive)
-            .keep_alive_timeout(options.keepalive);
         let (writer, outlet) = gather(writer, spares);
-        let stream = TokioIo::new(tokio::io::join(reader, writer));
+        // Made in a block, so that nothing of how it is made is there for as long as it runs.
+        let connection = {
+            let mut builder = http2::Builder::new(executor);
+            builder
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(options.streams_per_connection)
+                .max_send_buf_size(options.send_buffer_bytes)
+                .max_header_list_size(HEAD_BYTES)
+                .keep_alive_interval(options.keepalive)
+                .keep_alive_timeout(options.keepalive);
+            let stream = TokioIo::new(tokio::io::join(reader, writer));
+            Box::pin(builder.serve_connection(stream, service))
+        };
         let turn = |context: &mut Context<'_>| outlet.turn(context, running.count() > 1);
-        serve(builder.serve_connection(stream, service), turn, age, stop).await;
+        serve(connection, turn, age, stop).await;
     } else {
         // One answer at a time: there is nothing to gather.
-        let stream = stall::Connection::new(tokio::io::join(reader, writer), options.stall_limit);
-        let mut builder = http1::Builder::new();
-        builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(options.first_bytes)
-            .max_header_size(HEAD_BYTES as usize)
-            .max_buf_size(options.send_buffer_bytes.max(LEAST_BUFFER));
-        serve(builder.serve_connection(TokioIo::new(stream), service), |_| {}, age, stop).await;
+        let connection = {
+            let stream = stall::Connection::new(tokio::io::join(reader, writer), options.stall_limit);
+            let mut builder = http1::Builder::new();
+            builder
+                .timer(TokioTimer::new())
+                .header_read_timeout(options.first_bytes)
+                .max_header_size(HEAD_BYTES as usize)
+                .max_buf_size(options.send_buffer_bytes.max(LEAST_BUFFER));
+            Box::pin(builder.serve_connection(TokioIo::new(stream), service))
+        };
+        serve(connection, |_| {}, age, stop).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::task::Context;
 use std::time::Duration;
 
@@ -40,9 +41,10 @@ async fn until(end: Option<Instant>) {
     }
 }
 
-/// Drives a connection to its end; `turn` is called after each of its turns.
+/// Drives a connection to its end; `turn` is called after each of its turns. It comes in a box, since a future that is handed on is
+/// there twice.
 pub(super) async fn serve<C>(
-    connection: C,
+    mut connection: Pin<Box<C>>,
     turn: impl Fn(&mut Context<'_>),
     age: Age,
     mut stop: watch::Receiver<bool>,
@@ -50,7 +52,6 @@ pub(super) async fn serve<C>(
     C: GracefulConnection,
     C::Error: Display,
 {
-    tokio::pin!(connection);
     let (mut old, mut stopping) = (false, false);
     let end = until(age.most.and_then(|most| Instant::now().checked_add(most)));
     tokio::pin!(end);

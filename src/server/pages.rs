@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use super::{Options, ServeError, may_listen};
 use crate::http;
 use crate::metrics::{Calls, Writes};
-use crate::registry::Registry;
+use crate::registry::{Caches, Registry};
 
 /// Listens for whoever asks.
 pub(super) async fn bind(address: SocketAddr, options: &Options) -> Result<TcpListener, ServeError> {
@@ -18,8 +18,14 @@ pub(super) async fn bind(address: SocketAddr, options: &Options) -> Result<TcpLi
 }
 
 /// Answers until it is dropped.
-pub(super) async fn tell_pages(listener: TcpListener, registry: Registry, calls: Arc<Calls>, writes: Writes) {
-    if let Err(error) = axum::serve(listener, http::pages(&registry, calls, &writes)).await {
+pub(super) async fn tell_pages(
+    listener: TcpListener,
+    registry: Registry,
+    calls: Arc<Calls>,
+    writes: Writes,
+    caches: Caches,
+) {
+    if let Err(error) = axum::serve(listener, http::pages(&registry, calls, &writes, caches)).await {
         tracing::error!(%error, "metrics are told no more");
     }
 }

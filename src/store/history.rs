@@ -186,6 +186,22 @@ impl Store {
         self.row(namespace, name, revision, view)?.ok_or_else(missing).map(Some)
     }
 
+    /// Walks the rows that were live at a revision, behind `after` in order of (namespace, name), for as long as `each` says so.
+    pub fn live_rows_after(
+        &self,
+        namespace: Option<&Namespace>,
+        after: Option<(&Namespace, &Name)>,
+        at: Revision,
+        mut each: impl FnMut(&Namespace, &Name, Revision) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        self.heads_after(namespace, after, |namespace, name, head| {
+            match self.live_row_of(&head, &namespace, &name, at)? {
+                Some(row) => each(&namespace, &name, row),
+                None => Ok(true),
+            }
+        })
+    }
+
     /// Walks the heads behind `after` in order of (namespace, name), for as long as `each` says so.
     pub fn heads_after(
         &self,

@@ -9,7 +9,7 @@ use crate::domain::{Alias, Name, Namespace, Timestamp};
 use crate::filter::{Plan, Term};
 
 /// Names taken from a table at once.
-const AT_ONCE: usize = if cfg!(test) { 3 } else { 128 };
+const AT_ONCE: usize = if cfg!(test) { 3 } else { 64 };
 /// Entries above which a span of time is not followed: its names are sorted in memory.
 const SPAN_ENTRIES: usize = if cfg!(test) { 12 } else { 4096 };
 /// Entries up to which the ways of a conjunction are counted, round by round: a way that is short is found without

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::harness::{Server, document};
 use crate::program::{Ended, Program, beside, command, run};
@@ -37,9 +37,27 @@ fn screened(folder: &Path) -> Command {
     command
 }
 
+/// The same command where it has one core, with which the server runs otherwise.
+fn on_one_core(command: &Command) -> Command {
+    let mut pinned = Command::new("taskset");
+    pinned.args(["-c", "0"]).arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
+    for (variable, value) in command.get_envs() {
+        match value {
+            Some(value) => pinned.env(variable, value),
+            None => pinned.env_remove(variable),
+        };
+    }
+    pinned.current_dir(command.get_current_dir().unwrap());
+    pinned
+}
+
 /// Serves the folder's `team` on a free port; ready when this answers.
 async fn serve(folder: &Path) -> Serving {
-    let mut program = Program::start(screened(folder));
+    started(screened(folder)).await
+}
+
+async fn started(command: Command) -> Serving {
+    let mut program = Program::start(command);
     let first = program.out.next().await;
     let address = first.strip_prefix("listening on ").unwrap_or_else(|| panic!("{first}")).to_owned();
     let screen = program.err.until("grpcurl").await;
@@ -139,6 +157,29 @@ async fn a_server_that_stops_lets_its_watchers_go() {
     serving.end("-TERM").await;
     let told = watch.err.until("about to shut down").await;
     assert_eq!(told.len(), 1, "{told:?}");
+}
+
+#[tokio::test]
+async fn a_server_on_one_core_serves_writes_tells_watchers_and_stops() {
+    if Command::new("taskset").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: there is no taskset here (Debian: util-linux), so no server has one core");
+        return;
+    }
+    let folder = folder();
+    let serving = started(on_one_core(&screened(folder.path()))).await;
+    let mut watch = Program::start(beside(&serving.address, &["watch"]));
+    watch.err.until("changes follow").await;
+    fs::write(folder.path().join("new.md"), document("new", "1")).unwrap();
+    let new = folder.path().join("new.md");
+    let put = ["put", new.to_str().unwrap()];
+    assert_eq!(run(beside(&serving.address, &put)).await.code, Some(0));
+    watch.out.until("new").await;
+    let got = run(beside(&serving.address, &["get", "new"])).await;
+    assert_eq!((got.code, got.out), (Some(0), document("new", "1")), "{}", got.err);
+    let listed = run(beside(&serving.address, &["list"])).await;
+    assert!(listed.out.contains("good") && listed.out.contains("new"), "{}", listed.out);
+    serving.end("-TERM").await;
+    watch.err.until("about to shut down").await;
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use std::time::Duration;
 use persona_registry::domain::{Caller, Namespace, Persona, Version, View};
 use persona_registry::journal::Durability;
 use persona_registry::registry::{
-    Delete, Error, Event, Freshness, Get, List, Mode, OpenError, OpenReport, Options, PersonaChange, Put,
-    Registry, Selection, Selector, Start, Validate, WatchRequest,
+    Delete, Error, Event, Freshness, Get, List, Mode, Next, OpenError, OpenReport, Options, PersonaChange,
+    Put, Registry, Selection, Selector, Start, Told, Validate, WatchRequest,
 };
 
 use crate::harness::{PATIENCE, document};
@@ -103,14 +103,10 @@ impl Sample {
         let dir = tempfile::tempdir().unwrap();
         let mut opened = Registry::open(options(dir.path())).unwrap().0;
         let watch = WatchRequest { start: Start::Now, ..everything(Start::Now) };
-        let token = opened
-            .watch(&caller(), watch, |persona, _| persona.content.len())
-            .unwrap()
-            .next()
-            .await
-            .unwrap()
-            .unwrap()
-            .1;
+        let mut watch = opened.watch(&caller(), watch, |persona, _| persona.content.len()).unwrap();
+        let Some(Next::Event(_, token)) = watch.next(&Told::new(0)).await.unwrap() else { unreachable!() };
+        // It holds the registry.
+        drop(watch);
         let mut answers = Answers::new();
         for n in 0..writes {
             if n == writes / 2 {
@@ -295,8 +291,8 @@ impl Content {
             })?;
         let (mut changes, mut versions, head) = (Vec::new(), BTreeMap::new(), registry.head().0);
         while changes.last().map_or(0, |(revision, _)| *revision) < head {
-            let (event, _) = watch.next().await?.unwrap();
-            let Event::Changes { revision, changes: told, .. } = event else { continue };
+            let next = watch.next(&Told::new(0)).await?.unwrap();
+            let Next::Event(Event::Changes { revision, changes: told, .. }, _) = next else { continue };
             let mut row = Vec::new();
             for change in told {
                 let (PersonaChange::Created(persona) | PersonaChange::Updated(persona)) = change else {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use persona_registry::edge::{Edge, REQUEST_ID};
@@ -40,9 +40,9 @@ where
     S: Service<Request<B>, Response = Response<grpc::Reply>>,
     S::Future: Send + 'static,
 {
-    type Response = Response<Body>;
+    type Response = Response<Mishaps>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Mishaps>, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.0.poll_ready(context)
@@ -53,32 +53,36 @@ where
         assert_ne!(mishap.as_deref(), Some("call"), "on purpose");
         let call = self.0.call(request);
         Box::pin(async move {
-            let call = async { Ok(call.await?.map(Body::new)) };
+            let call = async { Ok(call.await?.map(Mishaps::new)) };
             match mishap.as_deref() {
                 Some("future") => panic!("on purpose"),
                 Some("silence") => std::future::pending().await,
-                Some("body") => Ok(call.await?.map(|body| Body::new(Crumbling { body, frames: 0 }))),
-                Some("second frame") => Ok(call.await?.map(|body| Body::new(Crumbling { body, frames: 1 }))),
+                Some("body") => Ok(call.await?.map(|body| Mishaps::new(Crumbling { body, frames: 0 }))),
+                Some("second frame") => {
+                    Ok(call.await?.map(|body| Mishaps::new(Crumbling { body, frames: 1 })))
+                }
                 _ => call.await,
             }
         })
     }
 }
 
+type Mishaps = UnsyncBoxBody<grpc::Rope, tonic::Status>;
+
 /// A body that panics after so many frames.
 struct Crumbling {
-    body: Body,
+    body: Mishaps,
     frames: usize,
 }
 
 impl http_body::Body for Crumbling {
-    type Data = Bytes;
+    type Data = grpc::Rope;
     type Error = tonic::Status;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, tonic::Status>>> {
+    ) -> Poll<Option<Result<Frame<grpc::Rope>, tonic::Status>>> {
         assert!(self.frames > 0, "on purpose");
         let polled = Pin::new(&mut self.body).poll_frame(context);
         self.frames -= usize::from(polled.is_ready());

@@ -48,6 +48,9 @@ async fn metrics_tell_calls_commits_streams_and_how_the_registry_stands() {
     for number in 0..3 {
         client.put_persona(put(&format!("p-{number}"), "Text.")).await.unwrap();
     }
+    for _ in 0..2 {
+        client.list_personas(pb::ListPersonasRequest::default()).await.unwrap();
+    }
     refused(client.get_persona(get("nobody")).await, Code::NotFound, ErrorReason::PersonaNotFound);
     // The last of the three has come to the stream, which runs.
     let is_last = |event| matches!(event, Some(Event::Changes(changes)) if changes.revision == 3);
@@ -69,6 +72,12 @@ async fn metrics_tell_calls_commits_streams_and_how_the_registry_stands() {
     assert_eq!(value(&text, "persona_registry_group_size_sum"), 3.0);
     for seconds in ["journal_sync", "apply", "watch_lag"] {
         assert!(value(&text, &format!("persona_registry_{seconds}_seconds_count")) >= 1.0, "{seconds}");
+    }
+    let cache =
+        |what: &str, of: &str| value(&text, &format!("persona_registry_cache_{what}{{cache=\"{of}\"}}"));
+    assert_eq!((cache("hits_total", "pages"), cache("misses_total", "pages")), (1.0, 1.0));
+    for of in ["versions", "pages", "messages"] {
+        assert!(cache("bytes", of) > 0.0 && cache("misses_total", of) >= 1.0, "{of}");
     }
     assert!(text.ends_with("# EOF\n"));
     assert_eq!(page(metrics, "/healthz").await, (200, "text/plain; charset=utf-8".into(), "ok\n".into()));

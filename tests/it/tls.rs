@@ -8,7 +8,7 @@ use http::{Request, Response};
 use persona_registry::client::TlsFault;
 use persona_registry::edge::cors::Origins;
 use persona_registry::edge::{Conduct, Peer, PeerCertificate, WithPeer};
-use persona_registry::grpc::Web;
+use persona_registry::grpc::{Reply, Web};
 use persona_registry::server::tls::ClientAuth;
 use persona_registry::wire::pb;
 use prost::Message as _;
@@ -222,7 +222,7 @@ async fn who_calls_is_known_to_every_request_whatever_protocol_it_came_by() {
     let expected = peer.clone();
     let inner = tower::service_fn(move |request: Request<Body>| {
         assert_eq!(request.extensions().get::<Peer>(), Some(&expected));
-        std::future::ready(Ok::<_, Infallible>(Response::new(Body::empty())))
+        std::future::ready(Ok::<_, Infallible>(Response::new(Reply::default())))
     });
     let origins = Origins::parse(&["https://page.test".to_owned()]).unwrap();
     let conduct = Conduct::new(Duration::from_secs(1));

@@ -3,9 +3,11 @@
 //! `Opened · Snapshot* · Synced · (Changes | Progress)* · Closing`
 
 mod difference;
+mod event;
 mod request;
 mod snapshot;
 mod stretch;
+mod told;
 mod views;
 
 use std::collections::VecDeque;
@@ -18,57 +20,21 @@ use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::difference::{Kind, PendingChange};
+pub use self::event::{Event, Next, PersonaChange};
 pub use self::request::{Mode, Start, WatchRequest};
+use self::told::Stretch;
+pub use self::told::Told;
 use super::select::Selection;
 use super::shelf::Shelf;
 use super::token::{Binding, ResumeToken};
 use super::{Error, Registry};
-use crate::domain::{Caller, Name, Namespace, Persona, Revision, Timestamp, Version, View, fraction};
+use crate::domain::{Caller, Name, Namespace, Persona, Revision, Timestamp, View, fraction};
 use crate::store::StoreError;
 
 /// One message is cut when it carries this many bytes: bounds what a stalled stream holds, and what clients take.
 const MESSAGE_BYTES: usize = 128 * 1024;
 /// Personas that one message carries at most.
 const MESSAGE_PERSONAS: usize = 256;
-
-/// One message of a stream, in domain terms.
-#[derive(Debug)]
-pub enum Event {
-    /// The stream stands, at this revision of the registry.
-    Opened(Revision),
-    /// Part of what was selected at the beginning.
-    Snapshot(Revision, Vec<Persona>),
-    /// The snapshot is complete.
-    Synced(Revision, u64),
-    /// What changed at a revision.
-    Changes {
-        /// The revision.
-        revision: Revision,
-        /// When it was committed.
-        time: Timestamp,
-        /// The changes.
-        changes: Vec<PersonaChange>,
-        /// More of this revision follows.
-        fragment: bool,
-    },
-    /// Everything up to here was sent.
-    Progress(Revision),
-    /// The stream ends: the server is shutting down.
-    Closing,
-}
-
-/// A change to one persona.
-#[derive(Debug, Clone)]
-pub enum PersonaChange {
-    /// It was not there before.
-    Created(Arc<Persona>),
-    /// It has a new version.
-    Updated(Arc<Persona>),
-    /// It was deleted, at this revision, after this version.
-    Deleted(Namespace, Name, Version, Revision),
-    /// It is not selected any more; this version and revision were shown.
-    Left(Namespace, Name, Version, Revision),
-}
 
 /// A stream: ask for the next event until there is none.
 #[derive(Debug)]
@@ -90,8 +56,10 @@ pub struct Watch {
     progress_at: Instant,
     /// It resumed, and has not said yet that it is where the registry is.
     catching_up: bool,
+    /// Moves with the registry's revision, and once when a drain begins.
     head: tokio::sync::watch::Receiver<Revision>,
-    drain: tokio::sync::watch::Receiver<bool>,
+    /// What the next message is to be kept as, where it tells of a whole stretch, and the purges before that was read.
+    stretch: Option<(Stretch, u64)>,
     /// When this stream closes, once a drain began.
     close_at: Option<Instant>,
     /// Wakes it for its next progress or its end; there once it had to wait.
@@ -142,8 +110,7 @@ impl Registry {
         size: fn(&Persona, View) -> usize,
     ) -> Result<Watch, Error> {
         request.selection.permit(caller)?;
-        let drain = self.drain.subscribe();
-        if *drain.borrow() {
+        if *self.drain.borrow() {
             return Err(Error::Draining);
         }
         let head = self.shared.head.subscribe();
@@ -181,7 +148,7 @@ impl Registry {
             progress_at: Instant::now() + request.progress_interval,
             catching_up: matches!(request.start, Start::Resume(_)),
             head,
-            drain,
+            stretch: None,
             close_at: None,
             timer: None,
             request,
@@ -191,10 +158,9 @@ impl Registry {
 }
 
 impl Watch {
-    /// The next event, and the token that resumes after it; none once the stream was closed.
-    /// An error ends the stream.
-    pub async fn next(&mut self) -> Result<Option<(Event, String)>, Error> {
-        match &self.phase {
+    /// What comes next; none once the stream was closed. An error ends the stream.
+    pub async fn next(&mut self, told: &Told) -> Result<Option<Next>, Error> {
+        let (event, token) = match &self.phase {
             Phase::Opening => {
                 let opened = Event::Opened(self.cursor_at_opening());
                 self.phase = match self.request.start {
@@ -202,15 +168,17 @@ impl Watch {
                     Start::Resume(_) | Start::Now => Phase::Following,
                 };
                 let token = if matches!(self.phase, Phase::Following) { self.token() } else { String::new() };
-                Ok(Some((opened, token)))
+                (opened, token)
             }
             Phase::Snapshot { revision, after, count } => {
                 let (revision, after, count) = (*revision, after.clone(), *count);
-                self.snapshot(revision, after, count).await.map(Some)
+                // In boxes what is rare: a stream holds room for as much as its largest wait may need, for as long as it stands.
+                Box::pin(self.snapshot(revision, after, count)).await?
             }
-            Phase::Following => self.follow().await.map(Some),
-            Phase::Closed => Ok(None),
-        }
+            Phase::Following => return self.follow(told).await.map(Some),
+            Phase::Closed => return Ok(None),
+        };
+        Ok(Some(Next::Event(event, token)))
     }
 
     /// The registry's revision, to be told in `Opened`; for a resumed stream not its cursor.
@@ -233,36 +201,39 @@ impl Watch {
         ResumeToken { revision: self.cursor }.print(self.registry.store_id(), self.binding)
     }
 
-    async fn follow(&mut self) -> Result<(Event, String), Error> {
+    async fn follow(&mut self, told: &Told) -> Result<Next, Error> {
         loop {
             if !self.pending.is_empty() {
-                return self.send_pending().await;
+                let (event, token) = Box::pin(self.send_pending()).await?;
+                return Ok(Next::Event(event, token));
             }
-            if self.close_at.is_none() && *self.drain.borrow_and_update() {
-                self.close_at =
-                    Some(Instant::now() + self.registry.shared.options.drain_spread.mul_f64(fraction()));
+            // In this order: what moves the head when a drain begins is marked as seen only before the drain is looked at.
+            let head = *self.head.borrow_and_update();
+            if self.close_at.is_none() && *self.registry.drain.borrow() {
+                let spread = self.registry.shared.options.drain_spread;
+                self.close_at = Some(Instant::now() + spread.mul_f64(fraction()));
             }
             let now = Instant::now();
             if self.close_at.is_some_and(|at| at <= now) {
                 self.phase = Phase::Closed;
-                return Ok((Event::Closing, self.token()));
+                return Ok(Next::Event(Event::Closing, self.token()));
             }
             if self.progress_at <= now {
-                self.progress_at = now + self.request.progress_interval;
-                return Ok((Event::Progress(self.cursor), self.token()));
+                return Ok(self.progress(now));
             }
-            let head = *self.head.borrow_and_update();
             if head > self.cursor {
-                self.advance(head).await?;
+                match self.advance_as_told(head, told) {
+                    Some(Some(message)) => return Ok(Next::Told(message)),
+                    Some(None) => {}
+                    None => Box::pin(self.advance_and_tell(head, told)).await?,
+                }
                 continue;
             }
             if std::mem::take(&mut self.catching_up) {
                 // A client that came back may call what it holds current from here on.
-                self.progress_at = now + self.request.progress_interval;
-                return Ok((Event::Progress(self.cursor), self.token()));
+                return Ok(self.progress(now));
             }
             let wake_at = self.close_at.map_or(self.progress_at, |at| at.min(self.progress_at));
-            let draining = self.close_at.is_some();
             let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(wake_at)));
             if timer.deadline() != wake_at {
                 timer.as_mut().reset(wake_at);
@@ -270,9 +241,21 @@ impl Watch {
             tokio::select! {
                 // The sender lives as long as the registry, which this stream holds.
                 _ = self.head.changed() => {}
-                _ = self.drain.changed(), if !draining => {}
                 () = timer => {}
             }
+        }
+    }
+
+    fn progress(&mut self, now: Instant) -> Next {
+        self.progress_at = now + self.request.progress_interval;
+        Next::Event(Event::Progress(self.cursor), self.token())
+    }
+
+    fn observe_lag(&self) {
+        if !self.catching_up {
+            let shared = &self.registry.shared;
+            let lag = shared.clock.now().since(self.pending_time);
+            shared.options.metrics.watch_lag_seconds.observe_time(lag);
         }
     }
 
@@ -295,13 +278,11 @@ impl Watch {
             }
         }
         let fragment = !self.pending.is_empty();
-        if !fragment && !self.catching_up {
-            let shared = &self.registry.shared;
-            shared
-                .options
-                .metrics
-                .watch_lag_seconds
-                .observe_time(shared.clock.now().since(self.pending_time));
+        if fragment {
+            // Told in several messages: nobody is told it by one.
+            self.stretch = None;
+        } else {
+            self.observe_lag();
         }
         let token = if fragment { String::new() } else { self.token() };
         let event = Event::Changes { revision: self.cursor, time: self.pending_time, changes, fragment };

@@ -17,7 +17,7 @@ pub enum Start {
 }
 
 /// What a stream does when it is behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Mode {
     /// Brings it up in steps that leave out what was overtaken.
     #[default]

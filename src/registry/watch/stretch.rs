@@ -197,7 +197,9 @@ mod tests {
     use super::*;
     use crate::domain::{Caller, Persona, SourceId, View};
     use crate::registry::draft_of;
-    use crate::registry::{Import, ImportFile, OnConflict, Options, Registry, Start, Validate, WatchRequest};
+    use crate::registry::{
+        Event, Import, ImportFile, Next, OnConflict, Options, Registry, Start, Told, Validate, WatchRequest,
+    };
 
     /// Brings 40 documents as one commit.
     async fn import(registry: &Registry, round: usize, text: &str) {
@@ -253,8 +255,8 @@ mod tests {
             for watch in &mut watches {
                 let (mut told, mut most, mut bytes) = (0, 0, 0);
                 while told < rounds * limits::BATCH_OPERATIONS {
-                    let (event, _) = watch.next().await.unwrap().unwrap();
-                    if let crate::registry::Event::Changes { changes, .. } = event {
+                    let next = watch.next(&Told::new(0)).await.unwrap().unwrap();
+                    if let Next::Event(Event::Changes { changes, .. }, _) = next {
                         told += changes.len();
                     }
                     let held = watch.pending.iter().filter_map(|one| one.persona.as_ref());

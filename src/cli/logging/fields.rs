@@ -1,0 +1,178 @@
+//! Fields of spans as JSON, written down once as they come: every call has a span, and few of them are ever logged.
+
+use std::fmt::{self, Write as _};
+
+use tracing::field::{Field, Visit};
+use tracing::span::Record;
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::FormattedFields;
+use tracing_subscriber::fmt::format::{FormatFields, Writer};
+
+/// Writes fields as one JSON object, which is what the JSON log takes a span's fields for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct JsonFields;
+
+impl<'w> FormatFields<'w> for JsonFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
+        writer.write_char('{')?;
+        let mut object = Object { writer, is_empty: true, outcome: Ok(()) };
+        fields.record(&mut object);
+        object.outcome?;
+        object.writer.write_char('}')
+    }
+
+    fn add_fields(&self, current: &'w mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
+        let begun = current.fields.strip_suffix('}').map(str::len);
+        let Some(begun) = begun else { return self.format_fields(current.as_writer(), fields) };
+        current.fields.truncate(begun);
+        let is_empty = begun == 1;
+        let mut object = Object { writer: current.as_writer(), is_empty, outcome: Ok(()) };
+        fields.record(&mut object);
+        object.outcome?;
+        object.writer.write_char('}')
+    }
+}
+
+/// An object that has begun.
+struct Object<'w> {
+    writer: Writer<'w>,
+    is_empty: bool,
+    outcome: fmt::Result,
+}
+
+impl Object<'_> {
+    fn put(&mut self, field: &Field, value: impl fmt::Display) {
+        let comma = if std::mem::take(&mut self.is_empty) { "" } else { "," };
+        // A name that is a word of the language as well is written so.
+        let name = field.name().trim_start_matches("r#");
+        self.outcome = self.outcome.and_then(|()| write!(self.writer, "{comma}{}:{value}", Text(name)));
+    }
+}
+
+impl Visit for Object<'_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, serde_json::Value::from(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, Text(value));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, Text(&format!("{value:?}")));
+    }
+}
+
+/// A text in quotes.
+struct Text<'t>(&'t str);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+        if self.0.bytes().all(is_plain) {
+            out.write_char('"')?;
+            out.write_str(self.0)?;
+            return out.write_char('"');
+        }
+        out.write_str(&serde_json::to_string(self.0).map_err(|_| fmt::Error)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::{Value, json};
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The span of the one line that is logged meanwhile.
+    fn span_of_the_line(log: impl FnOnce()) -> Value {
+        let written = Written::default();
+        let writer = written.clone();
+        let lines = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+        let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
+        let lines = lines.fmt_fields(JsonFields);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), log);
+        let line: Value = serde_json::from_slice(&written.0.lock().unwrap()).unwrap();
+        line["span"].clone()
+    }
+
+    #[test]
+    fn fields_of_every_kind_are_in_the_line_of_a_span() {
+        let odd = "a \"quoted\\ text\n\u{1}ä";
+        let span = span_of_the_line(|| {
+            let none: Option<&str> = None;
+            let list = ["a", "\""];
+            let span = tracing::info_span!(
+                "rpc",
+                text = odd,
+                number = -3,
+                count = 7u64,
+                share = 0.5,
+                yes = true,
+                ?list,
+                none,
+                r#type = "t"
+            );
+            span.in_scope(|| tracing::info!("hello"));
+        });
+        let expected = json!({
+            "name": "rpc", "text": odd, "number": -3, "count": 7, "share": 0.5, "yes": true,
+            "list": "[\"a\", \"\\\"\"]", "type": "t",
+        });
+        assert_eq!(span, expected);
+    }
+
+    #[test]
+    fn fields_that_come_later_join_those_that_are_there() {
+        use tracing::field::Empty;
+        for first in [None, Some("1")] {
+            let span = span_of_the_line(|| {
+                let span = tracing::info_span!("rpc", first, second = Empty, third = Empty);
+                span.record("second", "2");
+                span.record("third", 3);
+                span.in_scope(|| tracing::info!("hello"));
+            });
+            let mut expected = json!({ "name": "rpc", "second": "2", "third": 3 });
+            if let Some(first) = first {
+                expected["first"] = first.into();
+            }
+            assert_eq!(span, expected);
+        }
+    }
+
+    #[test]
+    fn a_span_without_fields_is_there_as_well() {
+        let span = span_of_the_line(|| tracing::info_span!("rpc").in_scope(|| tracing::info!("hello")));
+        assert_eq!(span, json!({ "name": "rpc" }));
+    }
+}
