@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::gate::Gate;
 use super::share::Place;
-use super::stall::{self, Guard};
+use super::stall;
 use super::{Explain, Failure, lines};
 use crate::auth::Session;
 use crate::metrics::Method;
@@ -27,8 +27,6 @@ pub struct GuardedBody<B> {
     explain: Explain,
     span: tracing::Span,
     counted: Counted,
-    /// Tells the stream's task when the reader does not take what it was given.
-    guard: Option<Guard>,
     state: State,
     frames: u32,
 }
@@ -96,12 +94,11 @@ impl<B: Body> GuardedBody<B> {
         counted: Counted,
     ) -> Self {
         let state = headers.get("grpc-status").map_or(State::Streaming, ended);
-        let guard = stall::current();
         // A reader that gives no room from the beginning never has the body asked for anything.
-        if let (Some(guard), State::Streaming) = (&guard, &state) {
-            guard.arm();
+        if matches!(state, State::Streaming) {
+            stall::handed_over();
         }
-        Self { inner, watchdog, end: None, explain, span, counted, guard, state, frames: 0 }
+        Self { inner, watchdog, end: None, explain, span, counted, state, frames: 0 }
     }
 }
 
@@ -131,10 +128,8 @@ impl<B: Body + Unpin> Body for GuardedBody<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = &mut *self;
-        if let Some(guard) = &this.guard {
-            // Asked for more, so the reader has room.
-            guard.disarm();
-        }
+        // The stream's task is told when the reader does not take what it was given.
+        stall::asked();
         if matches!(this.state, State::Ended(_)) {
             return Poll::Ready(None);
         }
@@ -152,9 +147,7 @@ impl<B: Body + Unpin> Body for GuardedBody<B> {
                 if let Some(trailers) = frame.trailers_ref() {
                     this.state = trailers.get("grpc-status").map_or(State::Ended(String::new()), ended);
                 } else {
-                    if let Some(guard) = &this.guard {
-                        guard.arm();
-                    }
+                    stall::handed_over();
                     this.frames = this.frames.saturating_add(1);
                     if this.frames == STREAM_FRAMES && this.end.is_none() {
                         this.end = this.watchdog.watch();

@@ -4,64 +4,56 @@
 //! The body notes when it handed something over; the task is dropped, which resets the stream, when it was not
 //! asked again for too long.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::task::futures::TaskLocalFuture;
 use tokio::time::{Instant, Sleep};
 
 use super::lines;
 
-/// Whether a stream's body has handed over data, or has come to be, and was not asked for more since.
-#[derive(Debug, Clone, Default)]
-pub struct Guard(Arc<AtomicU8>);
-
-/// It was asked for more since, or has nothing more.
-const DISARMED: u8 = 0;
-/// It was not, and the task has not seen that yet.
-const ARMED: u8 = 1;
-/// It was not, and the task has seen that.
-const SEEN: u8 = 2;
-
-impl Guard {
-    // The task and its body run one after the other, so that nothing else is told by its order.
-
-    pub(super) fn arm(&self) {
-        self.0.store(ARMED, Ordering::Relaxed);
-    }
-
-    pub(super) fn disarm(&self) {
-        self.0.store(DISARMED, Ordering::Relaxed);
-    }
-
-    /// Since when, for a task that cannot go on now and knew this much before: only such a one needs the time.
-    fn since(&self, known: Option<Instant>) -> Option<Instant> {
-        match self.0.load(Ordering::Relaxed) {
-            DISARMED => None,
-            SEEN if known.is_some() => known,
-            _ => {
-                self.0.store(SEEN, Ordering::Relaxed);
-                Some(Instant::now())
-            }
-        }
-    }
+/// How a stream's body stands with its reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Handed {
+    /// It was asked for more since it handed something over, or has nothing more.
+    Nothing,
+    /// It has come to be, or handed over data, since its task began to run.
+    Now,
+    /// It had done so before, and was not asked for more since.
+    Before,
 }
 
-tokio::task_local! {
-    static GUARD: Guard;
+thread_local! {
+    /// That of the stream whose task runs on this thread; none: there is no such task. It is kept with the task and put here while the
+    /// task runs, so that a body needs no way of its own to reach it.
+    static HANDED: Cell<Option<Handed>> = const { Cell::new(None) };
 }
 
-/// The guard of the stream whose task this is.
-pub(super) fn current() -> Option<Guard> {
-    GUARD.try_with(Clone::clone).ok()
+/// The body of the stream whose task runs has come to be, or handed over data.
+pub(super) fn handed_over() {
+    HANDED.set(HANDED.get().map(|_| Handed::Now));
+}
+
+/// It was asked for more: its reader has room.
+pub(super) fn asked() {
+    HANDED.set(HANDED.get().map(|_| Handed::Nothing));
+}
+
+/// Puts back what was there, whatever happens meanwhile.
+struct Outer(Option<Handed>);
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        HANDED.set(self.0);
+    }
 }
 
 /// Runs the tasks of one connection's HTTP/2 streams, counts them, and ends those that stall.
@@ -121,11 +113,9 @@ where
     /// Most calls can be answered at once: those need no task. What has to wait goes on in one of its own, which asks again for
     /// whatever it waits for.
     fn execute(&self, future: F) {
-        let guard = Guard::default();
-        let task = GUARD.scope(guard.clone(), future);
-        let one = self.running.one();
+        let (limit, handed, one) = (self.limit, Handed::Nothing, self.running.one());
         let mut stream =
-            Box::pin(Guarded { task, guard, limit: self.limit, since: None, timer: None, _one: one });
+            Box::pin(Guarded { task: future, limit, handed, since: None, timer: None, _one: one });
         let mut nobody = Context::from_waker(Waker::noop());
         match catch_unwind(AssertUnwindSafe(|| stream.as_mut().poll(&mut nobody))) {
             Ok(Poll::Pending) => drop(tokio::spawn(stream)),
@@ -139,9 +129,9 @@ pin_project! {
     /// A stream's task with its watchdog; the timer exists only while data waits.
     struct Guarded<F> {
         #[pin]
-        task: TaskLocalFuture<Guard, F>,
-        guard: Guard,
+        task: F,
         limit: Duration,
+        handed: Handed,
         since: Option<Instant>,
         timer: Option<Pin<Box<Sleep>>>,
         _one: One,
@@ -153,10 +143,20 @@ impl<F: Future> Future for Guarded<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        if this.task.poll(context).is_ready() {
+        let outer = Outer(HANDED.replace(Some(*this.handed)));
+        let polled = this.task.poll(context);
+        let handed = HANDED.get().unwrap_or(Handed::Nothing);
+        drop(outer);
+        if polled.is_ready() {
             return Poll::Ready(());
         }
-        *this.since = this.guard.since(*this.since);
+        *this.since = match handed {
+            Handed::Nothing => None,
+            // Only who has to wait needs the time.
+            Handed::Now => Some(Instant::now()),
+            Handed::Before => *this.since,
+        };
+        *this.handed = if this.since.is_some() { Handed::Before } else { Handed::Nothing };
         let Some(since) = *this.since else {
             *this.timer = None;
             return Poll::Pending;

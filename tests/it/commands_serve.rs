@@ -175,7 +175,7 @@ async fn a_server_on_one_core_serves_writes_tells_watchers_and_stops() {
     assert_eq!(run(beside(&serving.address, &put)).await.code, Some(0));
     watch.out.until("new").await;
     let got = run(beside(&serving.address, &["get", "new"])).await;
-    assert_eq!((got.code, got.out), (Some(0), document("new", "1")), "{}", got.err);
+    assert_eq!((got.code, got.out.into_bytes()), (Some(0), document("new", "1")), "{}", got.err);
     let listed = run(beside(&serving.address, &["list"])).await;
     assert!(listed.out.contains("good") && listed.out.contains("new"), "{}", listed.out);
     serving.end("-TERM").await;

@@ -262,6 +262,8 @@ fn check_repair(content: &[u8], judged: &Judged) {
     }
     let mut edits: Vec<_> = fixes.iter().flat_map(|fix| fix.edits.clone()).collect();
     edits.sort_by_key(|edit| edit.span);
+    // Where values can only be mended together, each of their fixes mends them all.
+    edits.dedup();
     let all = Fix { title: "all".into(), applicability: Applicability::Safe, edits };
     let mended = apply(content, &all);
     let after = read(&mended);

@@ -239,6 +239,8 @@ impl Watch {
                 timer.as_mut().reset(wake_at);
             }
             tokio::select! {
+                // Who is woken by a change need not look at its clock.
+                biased;
                 // The sender lives as long as the registry, which this stream holds.
                 _ = self.head.changed() => {}
                 () = timer => {}
