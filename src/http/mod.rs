@@ -16,7 +16,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry as Exposition;
 
 use crate::metrics::{Calls, Told, Writes};
-use crate::registry::{CacheCounts, Caches, Registry, WriteState};
+use crate::registry::{Caches, Registry, WriteState};
 
 /// The type of the text (OpenMetrics 1.0.0).
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -65,14 +65,15 @@ impl Collector for Kept {
             let value = i64::try_from(counts.bytes).unwrap_or(i64::MAX);
             ConstGauge::new(value).encode(bytes.encode_family(&[("cache", *cache)])?)?;
         }
-        let told: [(&str, &str, fn(&CacheCounts) -> u64); 2] = [
-            ("persona_registry_cache_hits", "Times that it was kept", |counts| counts.hits),
-            ("persona_registry_cache_misses", "Times that it was not", |counts| counts.misses),
-        ];
-        for (name, help, count) in told {
+        let hits = counts.map(|(cache, counts)| (cache, counts.hits));
+        let misses = counts.map(|(cache, counts)| (cache, counts.misses));
+        for (name, help, told) in [
+            ("persona_registry_cache_hits", "Times that it was kept", hits),
+            ("persona_registry_cache_misses", "Times that it was not", misses),
+        ] {
             let mut counter = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            for (cache, counts) in &counts {
-                ConstCounter::new(count(counts)).encode(counter.encode_family(&[("cache", *cache)])?)?;
+            for (cache, count) in told {
+                ConstCounter::new(count).encode(counter.encode_family(&[("cache", cache)])?)?;
             }
         }
         Ok(())
