@@ -20,6 +20,10 @@ use crate::registry::Error;
 /// Bytes before a message: whether it is compressed, and its length.
 const PREFIX: usize = 5;
 
+/// Bytes of an answer that are handed over at once: what was handed over is held until its reader takes it, however long that is, and
+/// only who has more to hand over is seen to wait.
+const PIECE: usize = 64 * 1024;
+
 /// The message of a request that is all of it, uncompressed. Anything else, whatever is wrong with it, is handed back as if nobody had
 /// read in it.
 pub(super) async fn whole<Q, B>(headers: &HeaderMap, mut body: B) -> Result<Q, Unread<B>>
@@ -195,9 +199,11 @@ impl HttpBody for Reply {
                 Poll::Ready(frame.map(|frame| Ok(frame?.map_data(Rope::from))))
             }
             Self::Whole(framed) => {
-                let framed = std::mem::take(framed);
-                *self = Self::Trailers;
-                Poll::Ready(Some(Ok(Frame::data(framed))))
+                let piece = framed.split_to(PIECE);
+                if !framed.has_remaining() {
+                    *self = Self::Trailers;
+                }
+                Poll::Ready(Some(Ok(Frame::data(piece))))
             }
             Self::Stream(messages) => match ready!(messages.as_mut().poll_next(context)) {
                 Some(Ok(framed)) => Poll::Ready(Some(Ok(Frame::data(framed.into())))),

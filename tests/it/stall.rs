@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+use http_body_util::BodyExt as _;
 use persona_registry::wire::pb;
 use persona_registry::wire::pb::{PersonaView, WatchMode};
+use prost::Message as _;
+use tonic::body::Body;
+use tonic::transport::Channel;
 use tonic_types::StatusExt as _;
+use tower::{Service as _, ServiceExt as _};
 
 use crate::harness::{Server, soon};
 use crate::history::Writer;
+use crate::raw::framed;
 use crate::recorder::{Follower, everything, listed};
 
 /// About 250 KB: the server sends two or three of them into a window of 64 KiB before it has to wait.
@@ -121,4 +127,38 @@ async fn s9_a_stalled_snapshot_is_reset_too() {
     follower.end().await;
     assert_eq!((follower.recorder.whole, follower.recorder.token.as_str()), (false, ""));
     Follower::synced(&server, full(WatchMode::Latest)).await;
+}
+
+/// What was asked for once is held no longer than what is followed.
+#[tokio::test]
+async fn s9_an_answer_that_nobody_takes_is_reset_and_one_that_is_taken_is_whole() {
+    let server = Server::start_with(|options| options.stall_limit = Duration::from_millis(200)).await;
+    let mut hand = Writer::new(&server).await;
+    for number in 0..4 {
+        hand.put("default", &format!("persona-{number}"), &big(number)).await.unwrap();
+    }
+    let endpoint = Channel::from_shared(format!("http://{}", server.address)).unwrap();
+    let endpoint = endpoint.initial_stream_window_size(65_535).initial_connection_window_size(65_535);
+    let message = pb::ListPersonasRequest { view: PersonaView::Full.into(), ..Default::default() };
+    let message = framed(0, &message.encode_to_vec());
+    // How long it is not taken, in seconds: a busy machine may be late.
+    for patience in [1, 4, 16] {
+        let mut channel = endpoint.connect().await.unwrap();
+        let mut call = async || {
+            let request = http::Request::post("/persona.registry.v1.PersonaService/ListPersonas")
+                .header("content-type", "application/grpc")
+                .header("te", "trailers");
+            let body = Body::new(http_body_util::Full::new(message.clone()));
+            let call = channel.ready().await.unwrap().call(request.body(body).unwrap());
+            soon(call).await.unwrap().into_body()
+        };
+        let whole = soon(call().await.collect()).await.unwrap().to_bytes();
+        assert!(whole.len() > 4 * 250_000, "{}", whole.len());
+        let left = call().await;
+        tokio::time::sleep(Duration::from_secs(patience)).await;
+        if soon(left.collect()).await.is_err() {
+            return;
+        }
+    }
+    panic!("it was held until somebody came");
 }
