@@ -1,6 +1,7 @@
 //! Streams and connections whose reader stopped reading: nothing can pass data that waits, so after a while they end.
 //!
-//! The HTTP/2 layer gives each stream a task of its own and asks the body for more only when the reader has room.
+//! A stream that has to wait has a task of its own. The HTTP/2 layer takes what the body hands over whatever its size, and the next of it
+//! only when the reader has room, so that a body hands over bounded pieces.
 //! The body notes when it handed something over; the task is dropped, which resets the stream, when it was not
 //! asked again for too long.
 
