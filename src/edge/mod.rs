@@ -11,6 +11,7 @@ mod peer;
 mod request_id;
 mod share;
 pub mod stall;
+mod turn;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;

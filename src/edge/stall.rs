@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::lines;
+use super::turn::Turn;
 
 /// How a stream's body stands with its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,8 +116,15 @@ where
     /// whatever it waits for.
     fn execute(&self, future: F) {
         let (limit, handed, one) = (self.limit, Handed::Nothing, self.running.one());
-        let mut stream =
-            Box::pin(Guarded { task: future, limit, handed, since: None, timer: None, _one: one });
+        let mut stream = Box::pin(Guarded {
+            task: future,
+            limit,
+            handed,
+            since: None,
+            timer: None,
+            turn: None,
+            _one: one,
+        });
         let mut nobody = Context::from_waker(Waker::noop());
         match catch_unwind(AssertUnwindSafe(|| stream.as_mut().poll(&mut nobody))) {
             Ok(Poll::Pending) => drop(tokio::spawn(stream)),
@@ -135,6 +143,7 @@ pin_project! {
         handed: Handed,
         since: Option<Instant>,
         timer: Option<Pin<Box<Sleep>>>,
+        turn: Option<Turn>,
         _one: One,
     }
 }
@@ -143,9 +152,13 @@ impl<F: Future> Future for Guarded<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
+        let mut this = self.project();
         let outer = Outer(HANDED.replace(Some(*this.handed)));
-        let polled = this.task.poll(context);
+        let polled = if context.waker().will_wake(Waker::noop()) {
+            this.task.poll(context)
+        } else {
+            Turn::of(this.turn, context).take(|context| this.task.as_mut().poll(context))
+        };
         let handed = HANDED.get().unwrap_or(Handed::Nothing);
         drop(outer);
         if polled.is_ready() {

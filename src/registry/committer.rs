@@ -291,7 +291,7 @@ impl Committer {
             }
         }
         self.shared.publish_counts(&mut self.counts, self.last.revision);
-        self.shared.head.send_replace(self.last.revision);
+        self.shared.show_head(self.last.revision);
     }
 
     /// Answers what writes nothing, and refuses the rest, rehearsals of it included.

@@ -17,6 +17,7 @@ mod import;
 mod judge;
 mod kept;
 mod list;
+mod listeners;
 mod moves;
 mod offline;
 mod open;
@@ -210,6 +211,7 @@ impl Registry {
         let read_only = options.read_only.then(|| "it was started to take none".to_owned());
         let view = View { number: opened.view.number, store: opened.view.store };
         let shared = Arc::new(Shared::new(options, store_id, last.revision, view, opened.audit.reader()));
+        shared.wake_from_here();
         let mut counts = opened.counts;
         shared.publish_counts(&mut counts, last.revision);
         shared.raise_floor(opened.floor);
@@ -314,7 +316,7 @@ impl Registry {
     pub fn drain(&self) {
         self.drain.send_replace(true);
         // They wait for the head alone.
-        self.shared.head.send_modify(|_| {});
+        self.shared.wake();
     }
 
     /// Finishes what waits, makes the view durable and lets go of the data directory.

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::Options;
 use super::audit::Events;
 use super::folders::Folders;
+use super::listeners::Listeners;
 use super::open::Counts;
 use super::ring::Ring;
 use crate::audit::Reader;
@@ -39,6 +40,10 @@ pub(super) struct Shared {
     pub store_id: StoreId,
     pub clock: Arc<dyn Clock>,
     pub head: watch::Sender<Revision>,
+    /// Told when the head moved, for the task that wakes who waits for it.
+    waking: watch::Sender<()>,
+    /// The streams that follow.
+    pub listeners: Arc<Listeners>,
     pub ring: Ring,
     pub folders: Folders,
     /// What is to be recorded and is no commit.
@@ -67,6 +72,8 @@ impl Shared {
             store_id,
             clock: Arc::clone(&options.clock),
             head: watch::Sender::new(head),
+            waking: watch::Sender::new(()),
+            listeners: Arc::default(),
             ring,
             folders: Folders::default(),
             events: Events::new(options.audit.refusals_per_second),
@@ -97,6 +104,37 @@ impl Shared {
 
     pub(super) fn head(&self) -> Revision {
         *self.head.borrow()
+    }
+
+    /// Shows a revision to all who read from now on, and wakes who waits for it. They are woken from a task, so that all of them are in
+    /// that thread's own queue before the first one runs, and what they have for one connection leaves it together: who is woken by
+    /// another thread stands behind all that those before it wake, and each would write by itself.
+    pub(super) fn show_head(&self, head: Revision) {
+        self.head.send_if_modified(|shown| {
+            *shown = head;
+            false
+        });
+        if self.waking.send(()).is_err() {
+            self.wake();
+        }
+    }
+
+    /// Wakes all who wait for a newer head, or for a drain.
+    pub(super) fn wake(&self) {
+        self.listeners.wake();
+        self.head.send_modify(|_| {});
+    }
+
+    /// Has a task of this runtime do the waking. Without a runtime, or once it has ended, whoever shows a revision does it.
+    pub(super) fn wake_from_here(self: &Arc<Self>) {
+        let (mut shown, shared) = (self.waking.subscribe(), Arc::downgrade(self));
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            while shown.changed().await.is_ok() {
+                let Some(shared) = shared.upgrade() else { return };
+                shared.wake();
+            }
+        });
     }
 
     pub(super) fn state(&self) -> WriteState {

@@ -12,9 +12,11 @@ mod views;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -24,6 +26,7 @@ pub use self::event::{Event, Next, PersonaChange};
 pub use self::request::{Mode, Start, WatchRequest};
 use self::told::Stretch;
 pub use self::told::Told;
+use super::listeners::Listener;
 use super::select::Selection;
 use super::shelf::Shelf;
 use super::token::{Binding, ResumeToken};
@@ -57,13 +60,16 @@ pub struct Watch {
     /// It resumed, and has not said yet that it is where the registry is.
     catching_up: bool,
     /// Moves with the registry's revision, and once when a drain begins.
-    head: tokio::sync::watch::Receiver<Revision>,
+    /// Wakes it when the registry moves.
+    listener: Listener,
     /// What the next message is to be kept as, where it tells of a whole stretch, and the purges before that was read.
     stretch: Option<(Stretch, u64)>,
     /// When this stream closes, once a drain began.
     close_at: Option<Instant>,
     /// Wakes it for its next progress or its end; there once it had to wait.
     timer: Option<Pin<Box<Sleep>>>,
+    /// What the timer wakes the task of this stream at.
+    timer_is_set_to: Option<Instant>,
     _place: Place,
 }
 
@@ -113,8 +119,8 @@ impl Registry {
         if *self.drain.borrow() {
             return Err(Error::Draining);
         }
-        let head = self.shared.head.subscribe();
-        let now = *head.borrow();
+        let listener = self.shared.listeners.listen();
+        let now = self.head();
         let binding = request.selection.binding();
         let cursor = match &request.start {
             Start::Snapshot | Start::Now => now,
@@ -147,10 +153,11 @@ impl Registry {
             purges: 0,
             progress_at: Instant::now() + request.progress_interval,
             catching_up: matches!(request.start, Start::Resume(_)),
-            head,
+            listener,
             stretch: None,
             close_at: None,
             timer: None,
+            timer_is_set_to: None,
             request,
             _place: place,
         })
@@ -184,7 +191,7 @@ impl Watch {
     /// The registry's revision, to be told in `Opened`; for a resumed stream not its cursor.
     fn cursor_at_opening(&self) -> Revision {
         match self.request.start {
-            Start::Resume(_) => *self.head.borrow(),
+            Start::Resume(_) => self.registry.head(),
             Start::Snapshot | Start::Now => self.cursor,
         }
     }
@@ -207,8 +214,9 @@ impl Watch {
                 let (event, token) = Box::pin(self.send_pending()).await?;
                 return Ok(Next::Event(event, token));
             }
-            // In this order: what moves the head when a drain begins is marked as seen only before the drain is looked at.
-            let head = *self.head.borrow_and_update();
+            // In this order: what moves behind this is heard of later.
+            self.listener.hear();
+            let head = self.registry.head();
             if self.close_at.is_none() && *self.registry.drain.borrow() {
                 let spread = self.registry.shared.options.drain_spread;
                 self.close_at = Some(Instant::now() + spread.mul_f64(fraction()));
@@ -235,16 +243,26 @@ impl Watch {
             }
             let wake_at = self.close_at.map_or(self.progress_at, |at| at.min(self.progress_at));
             let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(wake_at)));
-            if timer.deadline() != wake_at {
+            if self.timer_is_set_to != Some(wake_at) {
                 timer.as_mut().reset(wake_at);
+                self.timer_is_set_to = None;
             }
-            tokio::select! {
-                // Who is woken by a change need not look at its clock.
-                biased;
-                // The sender lives as long as the registry, which this stream holds.
-                _ = self.head.changed() => {}
-                () = timer => {}
-            }
+            let (listener, is_set_to) = (&mut self.listener, &mut self.timer_is_set_to);
+            // Set before and for the same task, the timer need not be touched for each change: that it has not gone off was seen
+            // above, by the time, and when it does, it wakes the task.
+            let mut is_set = is_set_to.is_some();
+            poll_fn(|context| {
+                let need_not_look = std::mem::take(&mut is_set) && listener.is_known_to(context);
+                if listener.poll_moved(context).is_ready() {
+                    return Poll::Ready(());
+                }
+                if need_not_look {
+                    return Poll::Pending;
+                }
+                *is_set_to = Some(wake_at);
+                timer.as_mut().poll(context)
+            })
+            .await;
         }
     }
 
