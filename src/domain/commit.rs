@@ -223,9 +223,9 @@ pub struct StoreId(pub [u8; 16]);
 impl fmt::Display for StoreId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Every answer has it: a formatted number for each byte took longer than looking its persona up.
-        let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        let text: String = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
-        out.write_str(&text)
+        let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' - 10 + value };
+        let digits = self.0.map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+        out.write_str(std::str::from_utf8(digits.as_flattened()).unwrap_or_default())
     }
 }
 

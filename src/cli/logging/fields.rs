@@ -12,44 +12,67 @@ use tracing_subscriber::fmt::format::{FormatFields, Writer};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct JsonFields;
 
+/// Bytes that the fields of a call mostly take.
+const USUAL_BYTES: usize = 256;
+
 impl<'w> FormatFields<'w> for JsonFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
-        writer.write_char('{')?;
-        let mut object = Object { writer, is_empty: true, outcome: Ok(()) };
+        // A writer grows by little and little.
+        let mut object = Object { text: String::with_capacity(USUAL_BYTES), is_empty: true };
+        object.text.push('{');
         fields.record(&mut object);
-        object.outcome?;
-        object.writer.write_char('}')
+        object.text.push('}');
+        writer.write_str(&object.text)
     }
 
     fn add_fields(&self, current: &'w mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
         let begun = current.fields.strip_suffix('}').map(str::len);
         let Some(begun) = begun else { return self.format_fields(current.as_writer(), fields) };
-        current.fields.truncate(begun);
-        let is_empty = begun == 1;
-        let mut object = Object { writer: current.as_writer(), is_empty, outcome: Ok(()) };
+        let mut object = Object { text: std::mem::take(&mut current.fields), is_empty: begun == 1 };
+        object.text.truncate(begun);
         fields.record(&mut object);
-        object.outcome?;
-        object.writer.write_char('}')
+        object.text.push('}');
+        current.fields = object.text;
+        Ok(())
     }
 }
 
 /// An object that has begun.
-struct Object<'w> {
-    writer: Writer<'w>,
+struct Object {
+    text: String,
     is_empty: bool,
-    outcome: fmt::Result,
 }
 
-impl Object<'_> {
-    fn put(&mut self, field: &Field, value: impl fmt::Display) {
-        let comma = if std::mem::take(&mut self.is_empty) { "" } else { "," };
+impl Object {
+    fn put_name(&mut self, field: &Field) {
+        if !std::mem::take(&mut self.is_empty) {
+            self.text.push(',');
+        }
         // A name that is a word of the language as well is written so.
-        let name = field.name().trim_start_matches("r#");
-        self.outcome = self.outcome.and_then(|()| write!(self.writer, "{comma}{}:{value}", Text(name)));
+        self.put_text(field.name().trim_start_matches("r#"));
+        self.text.push(':');
+    }
+
+    /// A text in quotes.
+    fn put_text(&mut self, text: &str) {
+        let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+        if text.bytes().all(is_plain) {
+            self.text.push('"');
+            self.text.push_str(text);
+            self.text.push('"');
+        } else {
+            self.text.push_str(&serde_json::Value::from(text).to_string());
+        }
+    }
+
+    fn put(&mut self, field: &Field, value: impl fmt::Display) {
+        self.put_name(field);
+        // Into memory: nothing of it fails.
+        write!(self.text, "{value}").ok();
     }
 }
 
-impl Visit for Object<'_> {
+impl Visit for Object {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.put(field, serde_json::Value::from(value));
     }
@@ -67,26 +90,13 @@ impl Visit for Object<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, Text(value));
+        self.put_name(field);
+        self.put_text(value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, Text(&format!("{value:?}")));
-    }
-}
-
-/// A text in quotes.
-struct Text<'t>(&'t str);
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-        if self.0.bytes().all(is_plain) {
-            out.write_char('"')?;
-            out.write_str(self.0)?;
-            return out.write_char('"');
-        }
-        out.write_str(&serde_json::to_string(self.0).map_err(|_| fmt::Error)?)
+        self.put_name(field);
+        self.put_text(&format!("{value:?}"));
     }
 }
 
