@@ -118,10 +118,12 @@ fn control_characters(text: &str, found: &mut Vec<Diagnostic>) {
             }
         });
     };
-    if text
-        .bytes()
-        .any(|byte| (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || byte == 0x7f || byte == 0xc2)
-    {
+    let may_be_one = |byte: u8| {
+        let layout = (byte == b'\t') | (byte == b'\n') | (byte == b'\r');
+        ((byte < 0x20) & !layout) | (byte == 0x7f) | (byte == 0xc2)
+    };
+    // Mostly there is none: to the end in any case, many bytes at once.
+    if text.bytes().fold(false, |any, byte| any | may_be_one(byte)) {
         report(Severity::Error, runs(|letter| letter == '\0'), found);
         report(
             Severity::Warning,
@@ -134,16 +136,12 @@ fn control_characters(text: &str, found: &mut Vec<Diagnostic>) {
 /// LF and CRLF in one document. A warning where YAML was recovered too: then a CR may sit inside a value.
 pub(super) fn line_endings(text: &str, recovered: bool, found: &mut Vec<Diagnostic>) {
     let (mut crlf, mut lf) = (Vec::new(), Vec::new());
-    let mut before = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte == b'\n' {
-            if before == b'\r' {
-                crlf.push(Span { start: at - 1, end: at + 1 });
-            } else {
-                lf.push(Span { start: at, end: at + 1 });
-            }
+    for (at, _) in text.match_indices('\n') {
+        if text.as_bytes().get(..at).is_some_and(|before| before.ends_with(b"\r")) {
+            crlf.push(Span { start: at - 1, end: at + 1 });
+        } else {
+            lf.push(Span { start: at, end: at + 1 });
         }
-        before = byte;
     }
     let (few, many, ending, word) =
         if crlf.len() > lf.len() { (&lf, &crlf, "\r\n", "LF") } else { (&crlf, &lf, "\n", "CRLF") };

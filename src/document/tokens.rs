@@ -6,7 +6,7 @@ const OTHER_LETTER: usize = 7;
 const WORD: usize = 9;
 
 /// What a run of characters is made of.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Word,
     Digits,
@@ -23,7 +23,7 @@ pub(super) fn tokens(text: &str) -> u32 {
     let mut tenths = 0_usize;
     let mut run: Option<(Kind, usize)> = None;
     for letter in text.chars() {
-        let kind = kind(letter);
+        let kind = ASCII.get(letter as usize).copied().unwrap_or_else(|| kind(letter));
         match &mut run {
             Some((same, length)) if *same == kind => *length += 1,
             _ => {
@@ -36,13 +36,28 @@ pub(super) fn tokens(text: &str) -> u32 {
     super::outline::to_u32(tenths.div_ceil(10))
 }
 
+/// The kinds of letters in ASCII.
+#[allow(clippy::indexing_slicing, reason = "by a constant expression")]
+static ASCII: [Kind; 128] = {
+    let mut kinds = [Kind::Marks; 128];
+    let mut letter = 0;
+    while letter < 128 {
+        kinds[letter as usize] = match letter {
+            b'a'..=b'z' | b'A'..=b'Z' => Kind::Word,
+            b'0'..=b'9' => Kind::Digits,
+            b'\n' => Kind::Lines,
+            b' ' | b'\t' | 0x0b | 0x0c | b'\r' => Kind::Blanks,
+            _ => Kind::Marks,
+        };
+        letter += 1;
+    }
+    kinds
+};
+
+/// That of any other.
 fn kind(letter: char) -> Kind {
     match letter {
-        'a'..='z' | 'A'..='Z' => Kind::Word,
-        '0'..='9' => Kind::Digits,
-        '\n' => Kind::Lines,
         letter if letter.is_whitespace() => Kind::Blanks,
-        letter if letter.is_ascii() => Kind::Marks,
         // Kana, CJK, Hangul, their full-width forms, and the planes of pictographs and rare ideographs.
         '\u{3040}'..='\u{30ff}'
         | '\u{3400}'..='\u{9fff}'
@@ -71,6 +86,21 @@ fn cost((kind, length): (Kind, usize)) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_letter_of_ascii_is_of_its_kind() {
+        for (byte, kind) in (0_u8..128).zip(ASCII) {
+            let letter = char::from(byte);
+            let expected = match letter {
+                '\n' => Kind::Lines,
+                _ if letter.is_alphabetic() => Kind::Word,
+                _ if letter.is_numeric() => Kind::Digits,
+                _ if letter.is_whitespace() => Kind::Blanks,
+                _ => Kind::Marks,
+            };
+            assert_eq!(kind, expected, "{letter:?}");
+        }
+    }
 
     #[test]
     fn tokens_count_scripts_apart() {

@@ -64,8 +64,9 @@ impl Wake for Bell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let noted = self.state.compare_exchange(RUNS, WOKEN, Ordering::AcqRel, Ordering::Acquire);
-        if noted == Err(RESTS) {
+        // Written anew where it was noted already: what this waker brings must be seen as well.
+        let note = |state| (state != RESTS).then_some(WOKEN);
+        if self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, note).is_err() {
             self.task.wake_by_ref();
         }
     }

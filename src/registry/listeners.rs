@@ -71,10 +71,10 @@ impl Listener {
     /// Ready once something moved that was not heard of.
     pub(super) fn poll_moved(&mut self, context: &Context<'_>) -> Poll<()> {
         if !self.is_known_to(context) {
-            let waker = self.waker.insert(context.waker().clone());
-            if let Some(place) = self.listeners.wakers().get_mut(self.key) {
-                place.clone_from(waker);
-            }
+            let waker = self.waker.insert(context.waker().clone()).clone();
+            let old = self.listeners.wakers().get_mut(self.key).map(|place| std::mem::replace(place, waker));
+            // Not while the list is held.
+            drop(old);
         }
         // Whoever moves the registry behind this look finds the waker.
         if self.listeners.moves.load(Ordering::Acquire) == self.heard {

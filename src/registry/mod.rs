@@ -202,7 +202,8 @@ pub struct Status {
 }
 
 impl Registry {
-    /// Opens the registry in its data directory: blocks while the journal is judged and the view brought up to it.
+    /// Opens the registry in its data directory: blocks while the journal is judged and the view brought up to it. Opened in a
+    /// runtime, a task of it wakes who follows, so that it has to be driven; without one, or once it has ended, the committer does.
     pub fn open(options: Options) -> Result<(Self, OpenReport), OpenError> {
         let opened = open::open(&options)?;
         let (store_id, last) = (opened.journal.store_id(), opened.journal.last());

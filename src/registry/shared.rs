@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use tokio::sync::watch;
 
@@ -32,6 +32,24 @@ pub enum WriteState {
 pub(super) struct View {
     pub number: u64,
     pub store: Store,
+}
+
+/// Who wakes all that wait, in this order: once nothing is told here any more, what was told last is passed on.
+#[derive(Debug)]
+struct Watchman {
+    shown: watch::Receiver<()>,
+    last: LastWake,
+}
+
+#[derive(Debug)]
+struct LastWake(Weak<Shared>);
+
+impl Drop for LastWake {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.wake();
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -127,11 +145,12 @@ impl Shared {
 
     /// Has a task of this runtime do the waking. Without a runtime, or once it has ended, whoever shows a revision does it.
     pub(super) fn wake_from_here(self: &Arc<Self>) {
-        let (mut shown, shared) = (self.waking.subscribe(), Arc::downgrade(self));
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let watchman = Watchman { shown: self.waking.subscribe(), last: LastWake(Arc::downgrade(self)) };
         runtime.spawn(async move {
-            while shown.changed().await.is_ok() {
-                let Some(shared) = shared.upgrade() else { return };
+            let mut watchman = watchman;
+            while watchman.shown.changed().await.is_ok() {
+                let Some(shared) = watchman.last.0.upgrade() else { return };
                 shared.wake();
             }
         });

@@ -19,15 +19,15 @@ pub fn newest(bench: &str) -> (String, Value) {
 
 /// The same of one that may never have run: names begin with the date.
 pub fn newest_if_any(bench: &str) -> Option<(String, Value)> {
-    let mut files: Vec<PathBuf> = fs::read_dir(root().join("benches/results"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.to_string_lossy().ends_with(&format!("-{bench}.json")))
-        .collect();
-    files.sort();
-    let path = files.pop()?;
+    let path = newest_file(bench, "json")?;
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     Some((name, serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()))
+}
+
+/// The newest file of a name.
+pub fn newest_file(name: &str, extension: &str) -> Option<PathBuf> {
+    let files = fs::read_dir(root().join("benches/results")).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.to_string_lossy().ends_with(&format!("-{name}.{extension}"))).max()
 }
 
 /// The values of a measurement, such as least, median and most.

@@ -199,9 +199,16 @@ fn puts() -> String {
         ["puts in flight", "puts a second, least to most of the rounds; each is synced before its answer"],
         &logarithmic(1.0, 128.0, &[(1.0, "1"), (16.0, "16"), (128.0, "128")]),
         &logarithmic(
-            1e3,
+            3e2,
             1e5,
-            &[(1e3, "1,000"), (3e3, "3,000"), (1e4, "10,000"), (3e4, "30,000"), (1e5, "100,000")],
+            &[
+                (3e2, "300"),
+                (1e3, "1,000"),
+                (3e3, "3,000"),
+                (1e4, "10,000"),
+                (3e4, "30,000"),
+                (1e5, "100,000"),
+            ],
         ),
         &[of("registry", 0, "registry_per_second"), of("etcd", 4, "etcd_per_second")],
         &[],

@@ -11,7 +11,7 @@ const BOTTOM: f64 = 52.0;
 
 /// Plain rules for light pages, and those that take their place on dark ones: not every viewer knows variables.
 const STYLE: &str = "<style>
-text{font:13px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif}.title{font-size:17px;font-weight:600}
+text{font:13px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif}.title{font-size:17px;font-weight:600}.small{font-size:10.5px}
 .name{font-weight:600}.goal{stroke-dasharray:6 4;stroke-width:1.5}.tick{stroke-dasharray:none;stroke-width:2.5}
 .card{fill:#fff;stroke:#d8dee6}text{fill:#5c6975}.title{fill:#1b2430}.grid{stroke:#e8edf2}.goal{stroke:#8a5a00}
 .l0{stroke:#2463c4}.f0{fill:#2463c4}.l1{stroke:#c2410c}.f1{fill:#c2410c}.l2{stroke:#0f8a5f}.f2{fill:#0f8a5f}.l3{stroke:#8b3fc7}.f3{fill:#8b3fc7}.l4{stroke:#5c6975}.f4{fill:#5c6975}
@@ -140,7 +140,8 @@ pub fn ranges(title: &str, words: [&str; 2], x: &Axis, rows: &[Range]) -> String
     out + "</svg>\n"
 }
 
-fn begin(title: &str, below: &str, height: f64) -> String {
+/// The card, its title and the words below.
+pub fn begin(title: &str, below: &str, height: f64) -> String {
     let mut out = format!(
         "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {height}' role='img' aria-label='{}'>\n{STYLE}\n",
         escaped(title)
@@ -152,7 +153,8 @@ fn begin(title: &str, below: &str, height: f64) -> String {
     out
 }
 
-fn text_at(out: &mut String, x: f64, y: f64, anchor: &str, class: &str, text: &str) {
+/// A text, whatever is in it.
+pub fn text_at(out: &mut String, x: f64, y: f64, anchor: &str, class: &str, text: &str) {
     let text = escaped(text);
     put(out, &format!("<text class='{class}' x='{x:.1}' y='{y:.1}' text-anchor='{anchor}'>{text}</text>"));
 }
@@ -161,6 +163,6 @@ fn put(out: &mut String, line: &str) {
     writeln!(out, "{line}").unwrap();
 }
 
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('\'', "&#39;")
 }

@@ -49,14 +49,16 @@ impl Object {
             self.text.push(',');
         }
         // A name that is a word of the language as well is written so.
-        self.put_text(field.name().trim_start_matches("r#"));
+        let name = field.name();
+        self.put_text(name.strip_prefix("r#").unwrap_or(name));
         self.text.push(':');
     }
 
     /// A text in quotes.
     fn put_text(&mut self, text: &str) {
-        let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-        if text.bytes().all(is_plain) {
+        let is_plain = |byte: u8| (byte >= 0x20) & (byte != b'"') & (byte != b'\\');
+        // To the end in any case: many bytes at once.
+        if text.bytes().fold(true, |all, byte| all & is_plain(byte)) {
             self.text.push('"');
             self.text.push_str(text);
             self.text.push('"');

@@ -252,15 +252,22 @@ impl Watch {
             // above, by the time, and when it does, it wakes the task.
             let mut is_set = is_set_to.is_some();
             poll_fn(|context| {
-                let need_not_look = std::mem::take(&mut is_set) && listener.is_known_to(context);
+                let is_known = listener.is_known_to(context);
+                if !is_known {
+                    *is_set_to = None;
+                }
+                let need_not_look = std::mem::take(&mut is_set) && is_known;
                 if listener.poll_moved(context).is_ready() {
                     return Poll::Ready(());
                 }
                 if need_not_look {
                     return Poll::Pending;
                 }
-                *is_set_to = Some(wake_at);
-                timer.as_mut().poll(context)
+                // Whoever has run for too long is not woken by the timer but run again, to look anew.
+                let is_heard = tokio::task::coop::has_budget_remaining();
+                let polled = timer.as_mut().poll(context);
+                *is_set_to = (is_heard && polled.is_pending()).then_some(wake_at);
+                polled
             })
             .await;
         }

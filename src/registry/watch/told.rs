@@ -108,7 +108,9 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future as _;
     use std::sync::Arc;
+    use std::task::{Context, Waker};
     use std::time::Duration;
 
     use super::*;
@@ -130,13 +132,24 @@ mod tests {
     }
 
     async fn watch(registry: &Registry, caller: &Caller, namespace: Option<&str>, view: View) -> Watch {
+        watch_every(Duration::from_secs(60), registry, caller, namespace, view).await
+    }
+
+    /// With progress so often.
+    async fn watch_every(
+        progress_interval: Duration,
+        registry: &Registry,
+        caller: &Caller,
+        namespace: Option<&str>,
+        view: View,
+    ) -> Watch {
         let namespace = namespace.map(|namespace| namespace.parse::<Namespace>().unwrap());
         let request = WatchRequest {
             selection: Selection { namespace, ..Selection::default() },
             start: Start::Now,
             mode: Mode::Latest,
             view,
-            progress_interval: Duration::from_secs(60),
+            progress_interval,
         };
         let mut watch = registry.watch(caller, request, |_: &Persona, _: View| 512).unwrap();
         let opened = watch.next(&Told::new(0)).await.unwrap();
@@ -198,5 +211,51 @@ mod tests {
         registry.purge(&owner(), purge).await.unwrap();
         assert_eq!(told_by(&mut same, &told, "made anew").await, None);
         assert_eq!(told.counts().bytes, 9 + ENTRY_BYTES as u64);
+    }
+
+    /// A stream is polled once by its connection before it has a task, and there what it waits for is new.
+    #[tokio::test]
+    async fn a_stream_that_comes_to_a_task_is_woken_there_by_its_clock_as_well() {
+        let dir = tempfile::tempdir().unwrap();
+        let (registry, _) =
+            Registry::open(Options { min_free_bytes: 0, ..Options::new(dir.path().join("data")) }).unwrap();
+        let told = Told::new(1024 * 1024);
+        let often = Duration::from_millis(300);
+        let mut stream = watch_every(often, &registry, &owner(), Some("a"), View::Full).await;
+        let mut next = Box::pin(stream.next(&told));
+        assert!(next.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        // The registry moves, and nothing is to be told of it.
+        put(&registry, "b", "one").await;
+        registry.shared.wake();
+        let next = tokio::select! {
+            // First, since whoever is polled looks at the time.
+            biased;
+            () = tokio::time::sleep(Duration::from_secs(20)) => panic!("its clock did not wake it"),
+            next = next => next.unwrap(),
+        };
+        assert!(matches!(next, Some(Next::Event(Event::Progress(_), _))), "{next:?}");
+    }
+
+    #[test]
+    fn streams_are_told_where_the_registry_was_opened_without_a_runtime_or_in_one_that_ended() {
+        for is_in_runtime in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let options = Options { min_free_bytes: 0, ..Options::new(dir.path().join("data")) };
+            let open = || Registry::open(options.clone()).unwrap().0;
+            let registry = if is_in_runtime {
+                tokio::runtime::Runtime::new().unwrap().block_on(async { open() })
+            } else {
+                open()
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let told = Told::new(1024 * 1024);
+                let mut stream = watch(&registry, &owner(), None, View::Full).await;
+                put(&registry, "a", "one").await;
+                let next = tokio::time::timeout(Duration::from_secs(30), told_by(&mut stream, &told, "one"));
+                assert_eq!(next.await.unwrap(), None, "{is_in_runtime}");
+                registry.close().await;
+            });
+        }
     }
 }

@@ -23,12 +23,14 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     let mut at = subject.body_start();
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     let first = found.len();
-    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty() && found.len() < first + FINDINGS) {
-        let length = rest.iter().take_while(|byte| is_letter(byte)).count();
-        if length < SHORTEST {
-            at += length.max(1);
+    while let Some(rest) = bytes.get(at..).filter(|_| found.len() < first + FINDINGS) {
+        let Some(start) = rest.get(..SHORTEST) else { break };
+        // Most runs are words: from behind, most of their letters are never looked at.
+        if let Some(gap) = start.iter().rposition(|byte| !is_letter(byte)) {
+            at += gap + 1;
             continue;
         }
+        let length = rest.iter().take_while(|byte| is_letter(byte)).count();
         let padding = rest.iter().skip(length).take(2).take_while(|byte| **byte == b'=').count();
         let span = Span { start: at, end: at + length + padding };
         at = span.end;
