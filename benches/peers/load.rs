@@ -1,7 +1,8 @@
 //! The load: h2load, pinned to a core of its own, with one gRPC request in a file that it sends again and again.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use prost::Message;
 
@@ -26,6 +27,7 @@ pub struct Measured {
     pub cpu_us: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
+    pub p999_ms: f64,
     pub rss_mib: f64,
 }
 
@@ -55,10 +57,46 @@ pub fn measure(case: &Case, server: &Program, address: &str, dir: &Path) -> Resu
     }
     took.sort_unstable();
     let at =
-        |share: usize| f64::from(took.get(took.len() * share / 100).copied().unwrap_or_default()) / 1000.0;
+        |share: usize| f64::from(took.get(took.len() * share / 1000).copied().unwrap_or_default()) / 1000.0;
     let requests = f64::from(case.requests);
-    let (p50_ms, p99_ms) = (at(50), at(99));
-    Ok(Measured { per_second: requests / seconds, cpu_us: cpu * 1e6 / requests, p50_ms, p99_ms, rss_mib })
+    Ok(Measured {
+        per_second: requests / seconds,
+        cpu_us: cpu * 1e6 / requests,
+        p50_ms: at(500),
+        p99_ms: at(990),
+        p999_ms: at(999),
+        rss_mib,
+    })
+}
+
+/// System calls of the server for each answer, in a run of its own, since counting them slows it; none without `strace`.
+pub fn system_calls(
+    case: &Case,
+    server: &Program,
+    address: &str,
+    dir: &Path,
+) -> Result<Option<f64>, Failure> {
+    let (body, counts) = (dir.join("request"), dir.join("counts"));
+    std::fs::write(&body, &case.request)?;
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-c", "-p", &server.id().to_string(), "-o"]).arg(&counts);
+    let Ok(mut strace) = strace.stderr(Stdio::piped()).spawn() else {
+        println!("strace is not on the PATH: system calls are not counted");
+        return Ok(None);
+    };
+    // It says so once it has the process.
+    let said = strace.stderr.take().ok_or("no words of strace")?;
+    let mut words = BufReader::new(said).lines();
+    words.next().ok_or("strace ended")??;
+    let requests = case.requests / 8;
+    h2load(case, requests, address, &body, None)?;
+    Command::new("kill").args(["-INT", &strace.id().to_string()]).status()?;
+    strace.wait()?;
+    drop(words);
+    let counts = std::fs::read_to_string(&counts)?;
+    let total = counts.lines().find(|line| line.ends_with("total")).ok_or("strace counted nothing")?;
+    let calls: f64 = total.split_whitespace().nth(3).unwrap_or_default().parse()?;
+    Ok(Some(calls / f64::from(requests)))
 }
 
 /// Seconds of processor time that a process had, threads that ended included; the system counts in hundredths.

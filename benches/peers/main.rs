@@ -27,7 +27,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{Failure, Program, document, rounded, write};
-use load::{Case, Measured, framed, measure};
+use load::{Case, Measured, framed, measure, system_calls};
 use pb::persona_service_client::PersonaServiceClient;
 use persona_registry::domain::fraction;
 use persona_registry::wire::pb;
@@ -65,6 +65,12 @@ fn main() -> Result<(), Failure> {
     let cases: Vec<Case> = cases.into_iter().filter(|case| case.name.contains(part)).collect();
 
     let mut rows: Vec<Vec<[Measured; 2]>> = cases.iter().map(|_| Vec::new()).collect();
+    let mut counts = Vec::new();
+    for case in &cases {
+        let (bare, bare_address) = bare(dir.path(), case)?;
+        let ours = system_calls(case, &registry, &address, dir.path())?;
+        counts.push([ours, system_calls(case, &bare, &bare_address, dir.path())?]);
+    }
     for round in 0..ROUNDS {
         for at in shuffled(cases.len()) {
             let case = &cases[at];
@@ -87,7 +93,8 @@ fn main() -> Result<(), Failure> {
         }
     }
     registry.stop()?;
-    let rows: Vec<Value> = cases.iter().zip(&rows).map(|(case, rounds)| row(case, rounds)).collect();
+    let rows = cases.iter().zip(&rows).zip(&counts);
+    let rows: Vec<Value> = rows.map(|((case, rounds), calls)| row(case, rounds, calls)).collect();
     for row in &rows {
         println!("{}: requests/s {}, p50 {}", row["case"], row["ratio"], row["p50_ratio"]);
     }
@@ -187,7 +194,7 @@ fn shuffled(count: usize) -> Vec<usize> {
     keyed.into_iter().map(|(_, at)| at).collect()
 }
 
-fn row(case: &Case, rounds: &[[Measured; 2]]) -> Value {
+fn row(case: &Case, rounds: &[[Measured; 2]], calls: &[Option<f64>; 2]) -> Value {
     let side = |at: usize| {
         let of = |value: fn(&Measured) -> f64| spread(rounds.iter().map(|pair| value(&pair[at])).collect());
         json!({
@@ -195,6 +202,8 @@ fn row(case: &Case, rounds: &[[Measured; 2]]) -> Value {
             "cpu_us": of(|one| one.cpu_us),
             "p50_ms": of(|one| one.p50_ms),
             "p99_ms": of(|one| one.p99_ms),
+            "p999_ms": of(|one| one.p999_ms),
+            "system_calls": calls[at].map(rounded),
             "rss_mib": of(|one| one.rss_mib),
         })
     };

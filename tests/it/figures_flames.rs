@@ -29,7 +29,7 @@ const PASSED_OVER: [&str; 9] = [
 const PATHS: [(&str, &str); 3] = [
     ("get", "Where the time of a Get goes"),
     ("put", "Where the time of a durable put goes"),
-    ("watch", "Where the time of telling ten thousand goes"),
+    ("watch", "Where the time of telling four thousand streams goes"),
 ];
 
 /// A symbol without what it is generic over. `<type as trait>::function` is `type::function`, and that of the trait where the type is

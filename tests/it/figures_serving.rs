@@ -6,8 +6,8 @@ pub fn peers() -> String {
     let (file, result) = newest("peers");
     let mut table = format!(
         "From `benches/results/{file}`, on {}; least / median / most of {} rounds.\n\n\
-         | case | server | requests/s | CPU, µs | p50, ms | p99, ms | memory, MiB | to bare tonic: requests/s | p50 |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+         | case | server | requests/s | CPU, µs | p50, ms | p99, ms | p99.9, ms | system calls an answer | memory, MiB | to bare tonic: requests/s | p50 |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
         result["machine"].as_str().unwrap(),
         result["rounds"]
     );
@@ -19,12 +19,14 @@ pub fn peers() -> String {
                 _ => String::new(),
             };
             table.push_str(&format!(
-                "| {} | {words} | {} | {} | {} | {} | {} | {} | {} |\n",
+                "| {} | {words} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
                 row["case"].as_str().unwrap(),
                 of("per_second", 0),
                 of("cpu_us", 1),
                 of("p50_ms", 2),
                 of("p99_ms", 2),
+                of("p999_ms", 2),
+                row[side]["system_calls"].as_f64().map_or("–".to_owned(), |calls| format!("{calls:.2}")),
                 of("rss_mib", 0),
                 ratio("ratio"),
                 ratio("p50_ratio")
