@@ -316,7 +316,7 @@ impl Registry {
     /// Tells all watch streams to end, each after a moment of its own.
     pub fn drain(&self) {
         self.drain.send_replace(true);
-        // They wait for the head alone.
+        // They wait for what moves the registry alone.
         self.shared.wake();
     }
 

@@ -59,8 +59,7 @@ pub struct Watch {
     progress_at: Instant,
     /// It resumed, and has not said yet that it is where the registry is.
     catching_up: bool,
-    /// Moves with the registry's revision, and once when a drain begins.
-    /// Wakes it when the registry moves.
+    /// Wakes it when the registry's revision moves, and once when a drain begins.
     listener: Listener,
     /// What the next message is to be kept as, where it tells of a whole stretch, and the purges before that was read.
     stretch: Option<(Stretch, u64)>,
