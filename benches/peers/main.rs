@@ -3,7 +3,7 @@
 //! alternate who comes first and shuffle the cases; what counts is the ratio within a round. That both answer alike is
 //! asserted, and that every answer has all its bytes.
 //!
-//! `BENCH_DATE=2026-01-31 cargo bench --bench peers` needs `h2load` (Debian: nghttp2-client) and `taskset` on the PATH, with `-- PART`
+//! `BENCH_DATE=2026-01-31 cargo bench --bench peers` needs `h2load` (Debian: nghttp2-client) and `taskset` on the PATH, and `strace` to count system calls; with `-- PART`
 //! the cases that have it in their names, with `-- anchors` the first one beside other products (`anchors.rs`). Results go to `benches/results/`.
 
 #![allow(
