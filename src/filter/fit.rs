@@ -79,10 +79,10 @@ pub(super) fn operators(field: &Field) -> &'static str {
     }
 }
 
-/// The beginning of what a message repeats: a status has room for one sentence.
+/// The beginning of what a message repeats: a status has room for one sentence, on one line.
 pub(super) fn short(word: &str) -> String {
     const MOST: usize = 16;
-    let mut shown: String = word.chars().take(MOST).collect();
+    let mut shown: String = word.chars().take(MOST).flat_map(char::escape_debug).collect();
     if word.chars().nth(MOST).is_some() {
         shown.push('…');
     }
