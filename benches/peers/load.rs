@@ -100,7 +100,7 @@ pub fn system_calls(
 }
 
 /// Seconds of processor time that a process had, threads that ended included; the system counts in hundredths.
-fn cpu_seconds(id: u32) -> Result<f64, Failure> {
+pub fn cpu_seconds(id: u32) -> Result<f64, Failure> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
     let (_, fields) = stat.rsplit_once(") ").ok_or("no process")?;
     let ticks = |at: usize| fields.split(' ').nth(at).unwrap_or_default().parse::<f64>();

@@ -4,7 +4,8 @@
 //! asserted, and that every answer has all its bytes.
 //!
 //! `BENCH_DATE=2026-01-31 cargo bench --bench peers` needs `h2load` (Debian: nghttp2-client) and `taskset` on the PATH, and `strace` to count system calls; with `-- PART`
-//! the cases that have it in their names, with `-- anchors` the first one beside other products (`anchors.rs`). Results go to `benches/results/`.
+//! the cases that have it in their names, with `-- anchors` the first one beside other products (`anchors.rs`), with `-- ghz` the first one by another load (`ghz.rs`). Results go to
+//! `benches/results/`.
 
 #![allow(
     clippy::print_stdout,
@@ -20,6 +21,7 @@ mod anchor;
 mod anchors;
 #[path = "../common/mod.rs"]
 mod common;
+mod ghz;
 mod http_load;
 mod load;
 
@@ -61,6 +63,11 @@ fn main() -> Result<(), Failure> {
     if part == "anchors" {
         let case = cases.first().ok_or("no case")?;
         return write("anchors", anchors::compare(case, &address, dir.path())?);
+    }
+    if part == "ghz" {
+        let case = cases.first().ok_or("no case")?;
+        let told = ghz::compare(case, (&registry, &address), dir.path())?;
+        return told.map_or(Ok(()), |told| write("ghz", told));
     }
     let cases: Vec<Case> = cases.into_iter().filter(|case| case.name.contains(part)).collect();
 

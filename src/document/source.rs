@@ -135,6 +135,10 @@ fn control_characters(text: &str, found: &mut Vec<Diagnostic>) {
 
 /// LF and CRLF in one document. A warning where YAML was recovered too: then a CR may sit inside a value.
 pub(super) fn line_endings(text: &str, recovered: bool, found: &mut Vec<Diagnostic>) {
+    // Nearly always there is no other.
+    if memchr::memchr(b'\r', text.as_bytes()).is_none() {
+        return;
+    }
     let (mut crlf, mut lf) = (Vec::new(), Vec::new());
     for (at, _) in text.match_indices('\n') {
         if text.as_bytes().get(..at).is_some_and(|before| before.ends_with(b"\r")) {

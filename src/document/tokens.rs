@@ -20,19 +20,18 @@ enum Kind {
 /// Words count one token, long ones more; digits one for each three; line ends, wide gaps and marks one a run and more
 /// for long runs of marks; an ideograph, syllable or pictograph one each; other letters less than one.
 pub(super) fn tokens(text: &str) -> u32 {
-    let mut tenths = 0_usize;
-    let mut run: Option<(Kind, usize)> = None;
+    // No blanks cost nothing.
+    let (mut tenths, mut run, mut length) = (0_usize, Kind::Blanks, 0_usize);
     for letter in text.chars() {
         let kind = ASCII.get(letter as usize).copied().unwrap_or_else(|| kind(letter));
-        match &mut run {
-            Some((same, length)) if *same == kind => *length += 1,
-            _ => {
-                tenths += run.map_or(0, cost);
-                run = Some((kind, 1));
-            }
+        if kind == run {
+            length += 1;
+        } else {
+            tenths += cost(run, length);
+            (run, length) = (kind, 1);
         }
     }
-    tenths += run.map_or(0, cost);
+    tenths += cost(run, length);
     super::outline::to_u32(tenths.div_ceil(10))
 }
 
@@ -70,7 +69,7 @@ fn kind(letter: char) -> Kind {
 }
 
 /// Tenths of a token.
-fn cost((kind, length): (Kind, usize)) -> usize {
+fn cost(kind: Kind, length: usize) -> usize {
     match kind {
         Kind::Word => 10 + length.saturating_sub(WORD) * 2,
         Kind::Digits => length.div_ceil(3) * 10,

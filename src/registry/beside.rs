@@ -17,18 +17,20 @@ pub(super) struct Stored<'a> {
     store: &'a Store,
     namespace: &'a Namespace,
     at: Revision,
+    /// The name that was asked about last, and what is stored under it: rules ask about a document's own more than once.
+    asked: RefCell<Option<(Name, Option<Persona>)>>,
     /// The first thing that could not be read: what was found is not to be relied on then.
     fault: RefCell<Option<StoreError>>,
 }
 
 impl<'a> Stored<'a> {
     pub(super) fn new(store: &'a Store, namespace: &'a Namespace, at: Revision) -> Self {
-        Self { store, namespace, at, fault: RefCell::default() }
+        Self { store, namespace, at, asked: RefCell::default(), fault: RefCell::default() }
     }
 
     /// What is stored under a name now.
     pub(super) fn derived(&self, name: &Name) -> Option<Derived> {
-        self.kept(self.live(name))?.map(|persona| persona.derived)
+        self.stored(name, |persona| persona.map(|persona| persona.derived.clone())).flatten()
     }
 
     /// Tells whether all could be read.
@@ -44,6 +46,15 @@ impl<'a> Stored<'a> {
                 None
             }
         }
+    }
+
+    /// Tells of what is stored under a name now; nothing where that cannot be read.
+    fn stored<T>(&self, name: &Name, tell: impl FnOnce(Option<&Persona>) -> T) -> Option<T> {
+        let mut asked = self.asked.borrow_mut();
+        if asked.as_ref().is_none_or(|(last, _)| last != name) {
+            *asked = Some((name.clone(), self.kept(self.live(name))?));
+        }
+        asked.as_ref().map(|(_, persona)| tell(persona.as_ref()))
     }
 
     fn live(&self, name: &Name) -> Result<Option<Persona>, StoreError> {
@@ -96,20 +107,19 @@ impl Beside for Stored<'_> {
 
     /// Whoever was there first keeps the name: it is told when one is made.
     fn lookalike(&self, name: &Name, _path: Option<&str>) -> Option<Other> {
-        if self.kept(self.live(name))?.is_some() {
+        if self.stored(name, |persona| persona.is_some())? {
             return None;
         }
         self.first(Term::looks(name), |persona| persona.name != *name).as_ref().map(other)
     }
 
-    fn same_body(&self, name: &Name, body: &[u8]) -> Option<Other> {
-        let mark = BodyMark::of(body)?;
+    fn same_body(&self, name: &Name, mark: BodyMark) -> Option<Other> {
         let holds = |persona: &Persona| persona.name != *name && persona.derived.body_mark == Some(mark);
         self.first(Term::body(mark), holds).as_ref().map(other)
     }
 
     fn has(&self, name: &Name) -> bool {
-        self.kept(self.live(name)).flatten().is_some()
+        self.stored(name, |persona| persona.is_some()).unwrap_or_default()
     }
 
     fn knows_skills(&self) -> bool {

@@ -7,13 +7,18 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 /// Bytes that an entry takes beside what it holds.
 pub(super) const ENTRY_BYTES: usize = 256;
 /// Bytes that an entry has, more or less; a bad guess costs a few moves of a table.
-const USUAL_BYTES: u64 = 4096;
+pub(super) const USUAL_BYTES: u64 = 4096;
+/// A cache is made of parts with a lock and a bound each, at most so many. One for each few cores, as is usual, would leave no part room
+/// for a large entry on a large machine.
+const PARTS: u64 = 8;
+/// Bytes of a part, at least.
+const PART_BYTES: u64 = 1024 * 1024;
 
 /// Tells its size.
 pub(super) trait Held {
@@ -67,7 +72,19 @@ impl<K: Eq + Hash + Clone, V: Held + Clone> Kept<K, V> {
     pub(super) fn new(bytes: u64) -> Self {
         let usual = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
         let count = || AtomicU64::new(0);
-        let entries = Cache::with_weighter(usual, bytes, Weight);
+        let parts = usize::try_from((bytes / PART_BYTES).clamp(1, PARTS)).unwrap_or(1);
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(usual)
+            .weight_capacity(bytes)
+            .shards(parts)
+            .build();
+        let entries = match options {
+            Ok(options) => {
+                let (hasher, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
+                Cache::with_options(options, Weight, hasher, lifecycle)
+            }
+            Err(_) => Cache::with_weighter(usual, bytes, Weight),
+        };
         Self { entries, purges: count(), hits: count(), misses: count() }
     }
 
@@ -95,8 +112,14 @@ impl<K: Eq + Hash + Clone, V: Held + Clone> Kept<K, V> {
 
     /// Keeps what was read after this many purges, unless there were more since.
     pub(super) fn keep(&self, key: K, value: V, purges: u64) {
-        if self.purges.load(Ordering::Relaxed) <= purges {
-            self.entries.insert(key, Entry { value, purges });
+        let is_past = || self.purges.load(Ordering::Relaxed) > purges;
+        if is_past() {
+            return;
+        }
+        self.entries.insert(key.clone(), Entry { value, purges });
+        if is_past() {
+            // All was emptied between the two looks: what came after that would stay.
+            self.entries.remove(&key);
         }
     }
 }
@@ -128,6 +151,14 @@ mod tests {
         assert_eq!((kept.get(&1, 1), kept.get(&1, 0)), (Some(11), None));
         let CacheCounts { hits, misses, .. } = kept.counts();
         assert_eq!((hits, misses), (2, 4));
+    }
+
+    #[test]
+    fn a_large_entry_finds_room_however_many_cores_there_are() {
+        let kept = Kept::<u64, u64>::new(4 * PART_BYTES);
+        assert_eq!(kept.entries.num_shards(), 4);
+        assert_eq!(Kept::<u64, u64>::new(64 * PART_BYTES).entries.num_shards(), 8);
+        assert!(kept.entries.shard_capacity() >= PART_BYTES);
     }
 
     #[test]

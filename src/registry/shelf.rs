@@ -8,15 +8,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use quick_cache::sync::Cache;
 
-use super::kept::{CacheCounts, Held, Kept};
+use super::kept::{CacheCounts, Held, Kept, USUAL_BYTES};
 use super::list::Listing;
 use super::token::Binding;
 use crate::domain::{Etag, Name, Namespace, Persona, Revision, View};
 
 /// Of the bytes of a shelf so many are for pages, whose personas are mostly on the shelf anyway: one in this many.
 const PAGES_SHARE: u64 = 4;
-/// Bytes of a persona, more or less.
-const USUAL_BYTES: u64 = 4096;
 
 /// Keeps what was made of versions, within a bound.
 #[derive(Debug)]

@@ -27,8 +27,8 @@ pub trait Beside {
     fn same_name(&self, name: &Name, path: Option<&str>) -> Option<String>;
     /// A persona of another name that looks like this one, and was there first.
     fn lookalike(&self, name: &Name, path: Option<&str>) -> Option<Other>;
-    /// A persona of another name with this body.
-    fn same_body(&self, name: &Name, body: &[u8]) -> Option<Other>;
+    /// A persona of another name with the body of this mark.
+    fn same_body(&self, name: &Name, mark: BodyMark) -> Option<Other>;
     /// Whether there is a persona of this name.
     fn has(&self, name: &Name) -> bool;
     /// Whether enough is known to say that a skill is not there.
@@ -94,8 +94,8 @@ impl Beside for Others {
         (other.name != *name && is_first).then(|| other.clone())
     }
 
-    fn same_body(&self, name: &Name, body: &[u8]) -> Option<Other> {
-        let other = self.bodies.get(&BodyMark::of(body)?)?;
+    fn same_body(&self, name: &Name, mark: BodyMark) -> Option<Other> {
+        let other = self.bodies.get(&mark)?;
         (other.name != *name).then(|| other.clone())
     }
 

@@ -1,5 +1,7 @@
 //! The document under judgement, with what every rule asks of it.
 
+use aho_corasick::{AhoCorasick, MatchKind};
+
 use crate::diagnostic::{Applicability, Diagnostic, Edit, Fix, Span};
 use crate::document::{Document, Entry};
 use crate::domain::{Dialect, Name};
@@ -77,6 +79,12 @@ impl<'a> Subject<'a> {
     pub(super) fn quoted(&self, span: Span) -> String {
         quoted(self.slice(span))
     }
+}
+
+/// Looks for any of these words at once: the first in the text, and of those at one place the one that stands first here. Only
+/// searches of this kind look at many bytes at once.
+pub(super) fn any_of(words: impl IntoIterator<Item = &'static str>) -> Option<AhoCorasick> {
+    AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(words).ok()
 }
 
 /// Text as a message quotes it: escaped, and not too long.

@@ -102,7 +102,10 @@ pub fn sections<'p>(persona: &Persona, paths: &'p [String]) -> Result<String, &'
 /// panic, and the digest tells.
 fn split(persona: &Persona) -> (String, String) {
     let at = usize::try_from(persona.derived.body_offset).unwrap_or(usize::MAX).min(persona.content.len());
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+    };
     (text(persona.content.get(..at).unwrap_or_default()), text(persona.content.get(at..).unwrap_or_default()))
 }
 

@@ -286,6 +286,7 @@ fn tables_are_made_from_results() {
         ("seed-folders", seed_folders()),
         ("compact-store", compact_store()),
         ("peers", serving::peers()),
+        ("ghz", serving::ghz()),
         ("fan-out", serving::fan_out()),
         ("stalled-watchers", stalled_watchers()),
         ("abuse", abuse()),

@@ -36,6 +36,29 @@ pub fn peers() -> String {
     table
 }
 
+pub fn ghz() -> String {
+    let (file, result) = newest("ghz");
+    let mut table = format!(
+        "From `benches/results/{file}`, on {}; least / median / most of {} rounds.\n\n\
+         | server | CPU, µs | p50, ms | p99, ms | answers/s that ghz takes |\n| --- | --- | --- | --- | --- |\n",
+        result["machine"].as_str().unwrap(),
+        result["rounds"]
+    );
+    for (side, words) in [("registry", "registry"), ("bare_tonic", "bare tonic")] {
+        let of = |key: &str, digits: usize| spread(&result[side][key], digits);
+        table.push_str(&format!(
+            "| {words} | {} | {} | {} | {} |\n",
+            of("cpu_us", 1),
+            of("p50_ms", 1),
+            of("p99_ms", 1),
+            of("per_second", 0)
+        ));
+    }
+    let (cpu, p50) = (spread(&result["cpu_ratio"], 2), spread(&result["p50_ratio"], 2));
+    table.push_str(&format!("\nThe registry's to bare tonic's: processor time {cpu}, p50 {p50}.\n"));
+    table
+}
+
 pub fn fan_out() -> String {
     let (file, result) = newest("fan-out");
     let mut table = format!(

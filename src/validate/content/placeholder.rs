@@ -97,13 +97,15 @@ fn is_placeholder(text: &str) -> bool {
             return separated && DEEDS.contains(&first.as_str());
         }
     }
-    let lower = bare.get(..bare.len().min(40)).map(str::to_lowercase).unwrap_or_default();
-    if lower.starts_with("lorem ipsum") {
+    let begins = |start: &str| {
+        bare.get(..start.len()).is_some_and(|written| written.eq_ignore_ascii_case(start))
+    };
+    if begins("lorem ipsum") {
         return true;
     }
     let bracketed =
         (text.starts_with('[') && text.ends_with(']')) || (text.starts_with('<') && text.ends_with('>'));
-    bracketed && text.len() <= 80 && BLANKS.iter().any(|start| lower.starts_with(start))
+    bracketed && text.len() <= 80 && BLANKS.iter().any(|start| begins(start))
 }
 
 #[cfg(test)]
@@ -120,6 +122,8 @@ mod tests {
             ("**TODO**", true),
             ("1. FIXME", true),
             ("[Insert your rules here]", true),
+            // A letter of two bytes where such a beginning might be cut off.
+            ("[describe aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaü]", true),
             ("Lorem ipsum dolor sit amet", true),
             ("TODO: without an owner is a finding", false),
             ("TODO comments are findings", false),

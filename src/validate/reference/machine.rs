@@ -1,13 +1,18 @@
 //! REF302 of text: paths that exist on one machine only.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use crate::diagnostic::{Code, Diagnostic, Severity};
 
 use super::links::covers;
 use crate::validate::FINDINGS;
-use crate::validate::subject::{Found, Subject, inside, quoted};
+use crate::validate::subject::{Found, Subject, any_of, inside, quoted};
 
 /// Where homes begin.
 const HOMES: [&str; 4] = ["/Users/", "/home/", "C:\\Users\\", "file:///"];
+static HOME: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| any_of(HOMES));
 /// Names that stand for anybody's.
 const ANYBODY: [&str; 26] = [
     "user",
@@ -42,36 +47,35 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     let body = subject.body();
     // One finding a path, so a script full of them does not fill the screen.
     let mut seen = std::collections::HashSet::new();
-    for home in HOMES {
-        for (at, _) in body.match_indices(home) {
-            let before = body.get(..at).and_then(|before| before.chars().next_back());
-            // In the middle of a path; looked at first, so that no path is read again for each home in it.
-            if before.is_some_and(|letter| is_path(letter) || letter == '~') {
-                continue;
-            }
-            let rest = body.get(at + home.len()..).unwrap_or_default();
-            let end = rest.find(|letter: char| !is_path(letter)).unwrap_or(rest.len());
-            let path = rest.get(..end).unwrap_or_default().trim_end_matches(['.', ',', ':', ';']);
-            let owner = path.split(['/', '\\']).next().unwrap_or_default();
-            if seen.len() >= FINDINGS {
-                return;
-            }
-            if !is_somebody(owner, home) || !seen.insert(path) {
-                continue;
-            }
-            let span = inside(subject.document.body, at, at + home.len() + path.len());
-            let linked = subject.document.markup.links.iter().any(|link| covers(link.span, span));
-            let severity = if linked { Severity::Warning } else { Severity::Info };
-            found.push(Diagnostic {
-                help: Some("name it by a path that exists elsewhere too: relative, or below `~`".into()),
-                ..Diagnostic::new(
-                    Code::REF302,
-                    severity,
-                    span,
-                    format!("\"{}\" is a path of one machine", quoted(subject.slice(span))),
-                )
-            });
+    for hit in HOME.iter().flat_map(|homes| homes.find_iter(body)) {
+        let (at, home) = (hit.start(), body.get(hit.range()).unwrap_or_default());
+        let before = body.get(..at).and_then(|before| before.chars().next_back());
+        // In the middle of a path; looked at first, so that no path is read again for each home in it.
+        if before.is_some_and(|letter| is_path(letter) || letter == '~') {
+            continue;
         }
+        let rest = body.get(at + home.len()..).unwrap_or_default();
+        let end = rest.find(|letter: char| !is_path(letter)).unwrap_or(rest.len());
+        let path = rest.get(..end).unwrap_or_default().trim_end_matches(['.', ',', ':', ';']);
+        let owner = path.split(['/', '\\']).next().unwrap_or_default();
+        if seen.len() >= FINDINGS {
+            return;
+        }
+        if !is_somebody(owner, home) || !seen.insert(path) {
+            continue;
+        }
+        let span = inside(subject.document.body, at, at + home.len() + path.len());
+        let linked = subject.document.markup.links.iter().any(|link| covers(link.span, span));
+        let severity = if linked { Severity::Warning } else { Severity::Info };
+        found.push(Diagnostic {
+            help: Some("name it by a path that exists elsewhere too: relative, or below `~`".into()),
+            ..Diagnostic::new(
+                Code::REF302,
+                severity,
+                span,
+                format!("\"{}\" is a path of one machine", quoted(subject.slice(span))),
+            )
+        });
     }
 }
 

@@ -34,8 +34,9 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
             )
         });
     }
-    let body = subject.content.get(subject.document.body.start..).unwrap_or_default();
-    if let Some(other) = others.same_body(name, body) {
+    if let Some(mark) = subject.document.derived.body_mark
+        && let Some(other) = others.same_body(name, mark)
+    {
         found.push(Diagnostic {
             help: Some("keep one, and give it an alias if both names are wanted".into()),
             ..new(

@@ -3,7 +3,10 @@
 
 use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
 use regex::Regex;
+
+use crate::validate::subject::any_of;
 
 /// Words that every overriding phrase has one of; looked for before any pattern is compiled.
 const STARTS: [&str; 15] = [
@@ -23,6 +26,8 @@ const STARTS: [&str; 15] = [
     "disable",
     "pretend",
 ];
+
+static START: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| any_of(STARTS));
 
 /// Phrases that set earlier instructions aside.
 static OVERRIDES: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -68,8 +73,7 @@ fn compile(patterns: &[&str]) -> Option<Regex> {
 
 /// Places of phrases that set earlier instructions aside.
 pub(super) fn overrides(text: &str) -> Vec<(usize, usize)> {
-    let lower = text.to_ascii_lowercase();
-    if !STARTS.iter().any(|start| lower.contains(start)) {
+    if START.as_ref().is_some_and(|start| !start.is_match(&text.to_ascii_lowercase())) {
         return Vec::new();
     }
     let Some(pattern) = &*OVERRIDES else { return Vec::new() };
@@ -110,6 +114,6 @@ mod tests {
 
     #[test]
     fn patterns_compile() {
-        assert!(OVERRIDES.is_some() && CONCEALMENT.is_some() && DEEDS.is_some());
+        assert!(START.is_some() && OVERRIDES.is_some() && CONCEALMENT.is_some() && DEEDS.is_some());
     }
 }

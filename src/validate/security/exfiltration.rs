@@ -1,9 +1,14 @@
 //! SEC410: images and links whose query is filled in by a model (following them tells a server what it was told), and
 //! addresses of services that do nothing but collect what is sent to them.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+use memchr::memmem;
+
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 
-use crate::validate::subject::{Found, Subject, quoted};
+use crate::validate::subject::{Found, Subject, any_of, quoted};
 
 /// What stands before the address of a link or image.
 const OPENERS: [&str; 7] = ["](", "](<", "src=\"", "src='", "href=\"", "href='", "]: "];
@@ -24,10 +29,12 @@ const COLLECTORS: [&str; 12] = [
     "canarytokens.com",
 ];
 
+static COLLECTOR: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| any_of(COLLECTORS));
+
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     let body = subject.body();
-    let collected = COLLECTORS.iter().any(|collector| body.contains(collector));
-    for (at, _) in body.match_indices("http") {
+    let collected = COLLECTOR.as_ref().is_none_or(|collector| collector.is_match(body));
+    for at in memmem::find_iter(body.as_bytes(), "http") {
         let before = body.get(..at).unwrap_or_default();
         let rest = body.get(at..).unwrap_or_default();
         let scheme = rest.starts_with("https://") || rest.starts_with("http://");

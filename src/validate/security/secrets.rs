@@ -4,10 +4,11 @@
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
+use memchr::memmem;
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 
-use crate::validate::subject::{Found, Subject};
+use crate::validate::subject::{Found, Subject, any_of};
 
 /// Which characters follow a prefix.
 #[derive(Clone, Copy)]
@@ -104,10 +105,8 @@ const EXAMPLES: [&str; 17] = [
     "test",
 ];
 
-static PREFIXES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let prefixes = SHAPES.iter().map(|shape| shape.prefix);
-    AhoCorasick::builder().match_kind(aho_corasick::MatchKind::LeftmostFirst).build(prefixes).ok()
-});
+static PREFIXES: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| any_of(SHAPES.iter().map(|shape| shape.prefix)));
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     let text = subject.text;
@@ -200,7 +199,7 @@ fn private_keys(subject: &Subject<'_>, found: &mut Found) {
     const SHORTEST: usize = 60;
     /// Longer keys are looked through no further.
     const LONGEST: usize = 8 * 1024;
-    for (start, _) in subject.text.match_indices(BEGIN) {
+    for start in memmem::find_iter(subject.text.as_bytes(), BEGIN) {
         let rest = subject.text.get(start + BEGIN.len()..).unwrap_or_default();
         let Some((kind, body)) = rest.get(..rest.len().min(60)).and_then(|head| head.split_once("-----"))
         else {
