@@ -251,7 +251,8 @@ fn encode_page(answer: &Answer) {
 
 fn list_pages(dir: &Path, times: usize) -> Result<(), Failure> {
     let held = Held::open(dir)?;
-    let shelf = Arc::new(Shelf::new(1024 * 1024, made));
+    // With room for the personas and none for the page, which is put together each time.
+    let shelf = Arc::new(Shelf::new(512 * 1024, made));
     twice(times, |_| {
         let selection = Selection { namespace: Some(Namespace::default()), ..Selection::default() };
         let list = List {

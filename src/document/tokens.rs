@@ -20,10 +20,18 @@ enum Kind {
 /// Words count one token, long ones more; digits one for each three; line ends, wide gaps and marks one a run and more
 /// for long runs of marks; an ideograph, syllable or pictograph one each; other letters less than one.
 pub(super) fn tokens(text: &str) -> u32 {
+    let of_byte = |byte: u8| ASCII.get(usize::from(byte)).copied().unwrap_or(Kind::Other);
+    let of_letter =
+        |letter: char| u8::try_from(letter).ok().filter(u8::is_ascii).map_or_else(|| kind(letter), of_byte);
+    let tenths =
+        if text.is_ascii() { tenths(text.bytes().map(of_byte)) } else { tenths(text.chars().map(of_letter)) };
+    super::outline::to_u32(tenths.div_ceil(10))
+}
+
+fn tenths(kinds: impl Iterator<Item = Kind>) -> usize {
     // No blanks cost nothing.
     let (mut tenths, mut run, mut length) = (0_usize, Kind::Blanks, 0_usize);
-    for letter in text.chars() {
-        let kind = ASCII.get(letter as usize).copied().unwrap_or_else(|| kind(letter));
+    for kind in kinds {
         if kind == run {
             length += 1;
         } else {
@@ -31,14 +39,13 @@ pub(super) fn tokens(text: &str) -> u32 {
             (run, length) = (kind, 1);
         }
     }
-    tenths += cost(run, length);
-    super::outline::to_u32(tenths.div_ceil(10))
+    tenths + cost(run, length)
 }
 
-/// The kinds of letters in ASCII.
+/// The kinds of letters in ASCII, by byte: as long as bytes are many, so that no look needs a bound.
 #[allow(clippy::indexing_slicing, reason = "by a constant expression")]
-static ASCII: [Kind; 128] = {
-    let mut kinds = [Kind::Marks; 128];
+static ASCII: [Kind; 256] = {
+    let mut kinds = [Kind::Marks; 256];
     let mut letter = 0;
     while letter < 128 {
         kinds[letter as usize] = match letter {

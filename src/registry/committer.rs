@@ -1,5 +1,5 @@
 //! The one writer: takes all waiting proposals, decides each, makes the group durable with one sync,
-//! shows it to readers, wakes watchers, and only then answers.
+//! shows it to readers, answers, and has watchers woken.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -166,7 +166,8 @@ impl Committer {
                 Ok(verdict.answer)
             }));
         }
-        if !commits.is_empty() {
+        let committed = !commits.is_empty();
+        if committed {
             let metrics = self.shared.options.metrics.clone();
             metrics.group_size.observe_count(commits.len());
             let begun = Instant::now();
@@ -209,16 +210,22 @@ impl Committer {
             metrics.apply_seconds.observe_time(begun.elapsed());
             self.shared.set_state(if audited { WriteState::Writable } else { WriteState::Full });
         }
-        if group.iter().any(|(proposal, _)| self.is_unsettled(proposal))
-            && let Err(error) = self.rewrite()
-        {
-            tracing::error!(%error, "purged bytes are still on the disk; tried again later");
+        if group.iter().any(|(proposal, _)| self.is_unsettled(proposal)) {
+            // This takes a while, and nobody who follows is to wait for it.
+            self.shared.tell();
+            if let Err(error) = self.rewrite() {
+                tracing::error!(%error, "purged bytes are still on the disk; tried again later");
+            }
         }
         let head = self.last.revision;
         for ((proposal, reply), decision) in group.into_iter().zip(decided) {
             let unsettled = decision.is_ok() && self.is_unsettled(&proposal);
             let decision = if unsettled { Err(Error::OutcomeUnknown) } else { decision };
             reply.send(decision.map(|answer| (answer, head))).ok();
+        }
+        // Behind the answers: to be woken twice costs a thread that has one core with this one more than to answer does.
+        if committed {
+            self.shared.tell();
         }
     }
 
@@ -256,7 +263,7 @@ impl Committer {
         }
     }
 
-    /// Shows durable commits to readers and watchers.
+    /// Shows durable commits to readers; whoever follows is told later.
     fn show(&mut self, commits: Vec<Commit>) -> Result<(), OpenError> {
         let commits: Vec<_> = commits.into_iter().map(Arc::new).collect();
         let applied = self.shared.view().store.apply(self.shared.store_id, &commits);

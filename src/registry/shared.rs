@@ -124,15 +124,21 @@ impl Shared {
         *self.head.borrow()
     }
 
-    /// Shows a revision to all who read from now on, and wakes who waits for it. They are woken from a task, so that all of them are in
-    /// that thread's own queue before the first one runs, and what they have for one connection leaves it together: who is woken by
-    /// another thread stands behind all that those before it wake, and each would write by itself.
+    /// Shows a revision to all who read from now on. Who waits for it is still to be told.
     pub(super) fn show_head(&self, head: Revision) {
         self.head.send_if_modified(|shown| {
             *shown = head;
             false
         });
-        if self.waking.send(()).is_err() {
+    }
+
+    /// Wakes who waits for what is shown now. They are woken from a task, so that all of them are in that thread's own queue before the
+    /// first one runs, and what they have for one connection leaves it together: who is woken by another thread stands behind all
+    /// that those before it wake, and each would write by itself.
+    pub(super) fn tell(&self) {
+        // Whoever comes behind this look sees what was shown before it.
+        let somebody = !self.listeners.is_empty() || self.head.receiver_count() > 0;
+        if somebody && self.waking.send(()).is_err() {
             self.wake();
         }
     }

@@ -40,6 +40,7 @@ impl Committer {
             Ok(()) => {
                 let unshown = std::mem::take(&mut self.unshown);
                 self.publish(unshown);
+                self.shared.tell();
             }
             Err(OpenError::NoRoom { .. }) => {}
             Err(error) => {
@@ -62,6 +63,7 @@ impl Committer {
             Ok(()) => {
                 let unshown = std::mem::take(&mut self.unshown);
                 self.publish(unshown);
+                self.shared.tell();
             }
             // Once there is room again, nobody should wait for another minute.
             Err(error @ OpenError::NoRoom { .. }) => {

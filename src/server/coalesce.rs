@@ -76,7 +76,12 @@ impl<W: AsyncWrite + Unpin> Outbox<W> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.unflushed = true;
-            waiting.advance(taken);
+            if taken == waiting.len() {
+                // From its beginning again: what came behind a part that was passed over would be moved to the front.
+                waiting.clear();
+            } else {
+                waiting.advance(taken);
+            }
             if waiting.is_empty()
                 && let Some(empty) = self.waiting.take()
             {

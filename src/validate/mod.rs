@@ -9,6 +9,7 @@ mod registry;
 mod schema;
 mod security;
 mod subject;
+mod words;
 
 pub use fix::{Fixed, fix};
 pub use neighbours::{Beside, Neighbours, Other, Others, Stored};

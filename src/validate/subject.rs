@@ -1,7 +1,5 @@
 //! The document under judgement, with what every rule asks of it.
 
-use aho_corasick::{AhoCorasick, MatchKind};
-
 use crate::diagnostic::{Applicability, Diagnostic, Edit, Fix, Span};
 use crate::document::{Document, Entry};
 use crate::domain::{Dialect, Name};
@@ -66,12 +64,14 @@ impl<'a> Subject<'a> {
 
     /// Lines of the body with their places, line endings left out.
     pub(super) fn body_lines(&self) -> impl Iterator<Item = (Span, &'a str)> {
-        let mut at = self.body_start();
-        self.body().split_inclusive('\n').map(move |line| {
+        let (mut at, mut rest) = (self.body_start(), self.body());
+        std::iter::from_fn(move || {
+            let length = memchr::memchr(b'\n', rest.as_bytes()).map_or(rest.len(), |end| end + 1);
+            let (line, behind) = rest.split_at_checked(length).filter(|(line, _)| !line.is_empty())?;
             let start = at;
-            at += line.len();
+            (at, rest) = (at + length, behind);
             let text = line.trim_end_matches(['\n', '\r']);
-            (Span { start, end: start + text.len() }, text)
+            Some((Span { start, end: start + text.len() }, text))
         })
     }
 
@@ -79,12 +79,6 @@ impl<'a> Subject<'a> {
     pub(super) fn quoted(&self, span: Span) -> String {
         quoted(self.slice(span))
     }
-}
-
-/// Looks for any of these words at once: the first in the text, and of those at one place the one that stands first here. Only
-/// searches of this kind look at many bytes at once.
-pub(super) fn any_of(words: impl IntoIterator<Item = &'static str>) -> Option<AhoCorasick> {
-    AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(words).ok()
 }
 
 /// Text as a message quotes it: escaped, and not too long.

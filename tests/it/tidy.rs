@@ -72,7 +72,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("pulldown_cmark", &["src/document/markdown.rs", "src/document/markup.rs"]),
     ("unicode_security", &["src/validate/security/confusable.rs"]),
     ("regex", &["src/validate/security/directives.rs"]),
-    ("aho_corasick", &["src/validate/security/secrets.rs"]),
+    ("aho_corasick", &["src/validate/words.rs"]),
     ("sled", &["src/store/sled.rs"]),
     ("zstd", &["src/store/"]),
     ("annotate_snippets", &["src/diagnostic/"]),

@@ -97,9 +97,8 @@ fn is_placeholder(text: &str) -> bool {
             return separated && DEEDS.contains(&first.as_str());
         }
     }
-    let begins = |start: &str| {
-        bare.get(..start.len()).is_some_and(|written| written.eq_ignore_ascii_case(start))
-    };
+    let begins =
+        |start: &str| bare.get(..start.len()).is_some_and(|written| written.eq_ignore_ascii_case(start));
     if begins("lorem ipsum") {
         return true;
     }

@@ -2,17 +2,16 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
-
 use crate::diagnostic::{Code, Diagnostic, Severity};
 
 use super::links::covers;
 use crate::validate::FINDINGS;
-use crate::validate::subject::{Found, Subject, any_of, inside, quoted};
+use crate::validate::subject::{Found, Subject, inside, quoted};
+use crate::validate::words::Words;
 
 /// Where homes begin.
 const HOMES: [&str; 4] = ["/Users/", "/home/", "C:\\Users\\", "file:///"];
-static HOME: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| any_of(HOMES));
+static HOME: LazyLock<Words> = LazyLock::new(|| Words::new(HOMES));
 /// Names that stand for anybody's.
 const ANYBODY: [&str; 26] = [
     "user",
@@ -47,8 +46,8 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     let body = subject.body();
     // One finding a path, so a script full of them does not fill the screen.
     let mut seen = std::collections::HashSet::new();
-    for hit in HOME.iter().flat_map(|homes| homes.find_iter(body)) {
-        let (at, home) = (hit.start(), body.get(hit.range()).unwrap_or_default());
+    for hit in HOME.all_in(body) {
+        let (at, home) = (hit.range.start, body.get(hit.range).unwrap_or_default());
         let before = body.get(..at).and_then(|before| before.chars().next_back());
         // In the middle of a path; looked at first, so that no path is read again for each home in it.
         if before.is_some_and(|letter| is_path(letter) || letter == '~') {

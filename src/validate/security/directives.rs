@@ -3,10 +3,9 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
 use regex::Regex;
 
-use crate::validate::subject::any_of;
+use crate::validate::words::Words;
 
 /// Words that every overriding phrase has one of; looked for before any pattern is compiled.
 const STARTS: [&str; 15] = [
@@ -27,7 +26,7 @@ const STARTS: [&str; 15] = [
     "pretend",
 ];
 
-static START: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| any_of(STARTS));
+static START: LazyLock<Words> = LazyLock::new(|| Words::new(STARTS));
 
 /// Phrases that set earlier instructions aside.
 static OVERRIDES: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -73,7 +72,7 @@ fn compile(patterns: &[&str]) -> Option<Regex> {
 
 /// Places of phrases that set earlier instructions aside.
 pub(super) fn overrides(text: &str) -> Vec<(usize, usize)> {
-    if START.as_ref().is_some_and(|start| !start.is_match(&text.to_ascii_lowercase())) {
+    if !START.any_in(&text.to_ascii_lowercase()) {
         return Vec::new();
     }
     let Some(pattern) = &*OVERRIDES else { return Vec::new() };
@@ -114,6 +113,6 @@ mod tests {
 
     #[test]
     fn patterns_compile() {
-        assert!(START.is_some() && OVERRIDES.is_some() && CONCEALMENT.is_some() && DEEDS.is_some());
+        assert!(OVERRIDES.is_some() && CONCEALMENT.is_some() && DEEDS.is_some());
     }
 }

@@ -3,12 +3,12 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 
-use crate::validate::subject::{Found, Subject, any_of, quoted};
+use crate::validate::subject::{Found, Subject, quoted};
+use crate::validate::words::Words;
 
 /// What stands before the address of a link or image.
 const OPENERS: [&str; 7] = ["](", "](<", "src=\"", "src='", "href=\"", "href='", "]: "];
@@ -29,11 +29,11 @@ const COLLECTORS: [&str; 12] = [
     "canarytokens.com",
 ];
 
-static COLLECTOR: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| any_of(COLLECTORS));
+static COLLECTOR: LazyLock<Words> = LazyLock::new(|| Words::new(COLLECTORS));
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     let body = subject.body();
-    let collected = COLLECTOR.as_ref().is_none_or(|collector| collector.is_match(body));
+    let collected = COLLECTOR.any_in(body);
     for at in memmem::find_iter(body.as_bytes(), "http") {
         let before = body.get(..at).unwrap_or_default();
         let rest = body.get(at..).unwrap_or_default();

@@ -1,14 +1,15 @@
 //! SEC405: credentials in the shapes that providers give them. No pattern engine: a prefix, then letters of one kind.
 //! Shapes written down in November 2026; to be checked against the providers' documentation.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 
-use crate::validate::subject::{Found, Subject, any_of};
+use crate::validate::subject::{Found, Subject};
+use crate::validate::words::Words;
 
 /// Which characters follow a prefix.
 #[derive(Clone, Copy)]
@@ -105,36 +106,34 @@ const EXAMPLES: [&str; 17] = [
     "test",
 ];
 
-static PREFIXES: LazyLock<Option<AhoCorasick>> =
-    LazyLock::new(|| any_of(SHAPES.iter().map(|shape| shape.prefix)));
+static PREFIXES: LazyLock<Words> = LazyLock::new(|| Words::new(SHAPES.iter().map(|shape| shape.prefix)));
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Found) {
     let text = subject.text;
     private_keys(subject, found);
-    let Some(prefixes) = &*PREFIXES else { return };
     let mut after = 0;
-    for hit in prefixes.find_iter(text) {
-        let Some(shape) = SHAPES.get(hit.pattern().as_usize()) else { continue };
-        if hit.start() < after {
+    for hit in PREFIXES.all_in(text) {
+        let (Range { start, end }, Some(shape)) = (hit.range, SHAPES.get(hit.word)) else { continue };
+        if start < after {
             continue;
         }
-        let before = text.get(..hit.start()).and_then(|before| before.bytes().next_back());
+        let before = text.get(..start).and_then(|before| before.bytes().next_back());
         if before.is_some_and(|byte| {
             byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b'+' | b'.')
         }) {
             continue;
         }
         // No token is longer than this, and a text of nothing but prefixes must not be read again for each.
-        let rest = text.as_bytes().get(hit.end()..).unwrap_or_default();
+        let rest = text.as_bytes().get(end..).unwrap_or_default();
         let length =
             rest.iter().take(shape.length.1 + 1).take_while(|byte| shape.letters.fits(**byte)).count();
         if length < shape.length.0 || length > shape.length.1 {
             continue;
         }
-        let span = Span { start: hit.start(), end: hit.end() + length };
+        let span = Span { start, end: end + length };
         after = span.end;
         let token = subject.slice(span);
-        if is_example(subject.slice(Span { start: hit.end(), end: span.end })) || !has_parts(shape, token) {
+        if is_example(subject.slice(Span { start: end, end: span.end })) || !has_parts(shape, token) {
             continue;
         }
         found.push(secret(subject, span, &format!("a token of {}", shape.owner)));
