@@ -82,7 +82,14 @@ pub(super) fn operators(field: &Field) -> &'static str {
 /// The beginning of what a message repeats: a status has room for one sentence, on one line.
 pub(super) fn short(word: &str) -> String {
     const MOST: usize = 16;
-    let mut shown: String = word.chars().take(MOST).flat_map(char::escape_debug).collect();
+    let mut shown = String::new();
+    for letter in word.chars().take(MOST) {
+        match letter {
+            letter if letter.is_control() => shown.extend(letter.escape_debug()),
+            '\u{2028}' | '\u{2029}' => shown.extend(letter.escape_unicode()),
+            letter => shown.push(letter),
+        }
+    }
     if word.chars().nth(MOST).is_some() {
         shown.push('…');
     }

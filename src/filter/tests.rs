@@ -117,6 +117,7 @@ fn what_is_no_filter_says_where_and_what_belongs_there() {
         ("dialect = nonsense", 10, "`nonsense` is no dialect; known are persona, claude-code,"),
         ("dialect:nonsense", 8, "is no dialect"),
         ("dialect = \"a\nb\u{1b}\"", 10, "`a\\nb\\u{1b}` is no dialect"),
+        ("dialect = \"o'brien\u{2028}\"", 10, "`o'brien\\u{2028}` is no dialect"),
         ("create_time > \"\r\n\"", 14, "`\\r\\n` is no time"),
         ("create_time:2026", 11, "create_time is asked about with =, !=, <"),
         ("create_time > yesterday", 14, "`yesterday` is no time; write 2026-01-31T00:00:00Z"),

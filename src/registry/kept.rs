@@ -10,15 +10,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
+use crate::domain::limits;
+
 /// Bytes that an entry takes beside what it holds.
 pub(super) const ENTRY_BYTES: usize = 256;
 /// Bytes that an entry has, more or less; a bad guess costs a few moves of a table.
 pub(super) const USUAL_BYTES: u64 = 4096;
-/// A cache is made of parts with a lock and a bound each, at most so many. One for each few cores, as is usual, would leave no part room
-/// for a large entry on a large machine.
+/// A cache is made of parts with a lock and a bound each, at most so many. Some for each core, as is usual, would leave no part room for
+/// a large entry on a large machine.
 const PARTS: u64 = 8;
-/// Bytes of a part, at least.
-const PART_BYTES: u64 = 1024 * 1024;
+/// Bytes of a part, where there are several: twice what the largest page may have, since a part takes no entry that would fill it.
+const PART_BYTES: u64 = 2 * limits::PAGE_BYTES as u64;
 
 /// Tells its size.
 pub(super) trait Held {
@@ -72,7 +74,8 @@ impl<K: Eq + Hash + Clone, V: Held + Clone> Kept<K, V> {
     pub(super) fn new(bytes: u64) -> Self {
         let usual = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
         let count = || AtomicU64::new(0);
-        let parts = usize::try_from((bytes / PART_BYTES).clamp(1, PARTS)).unwrap_or(1);
+        // The cache would round up to a power of two.
+        let parts = 1 << (bytes / PART_BYTES).clamp(1, PARTS).ilog2();
         let options = OptionsBuilder::new()
             .estimated_items_capacity(usual)
             .weight_capacity(bytes)
@@ -131,6 +134,12 @@ mod tests {
     const SIZE: usize = 1000;
     const BOUND: u64 = 100 * (SIZE + ENTRY_BYTES) as u64;
 
+    impl Held for Vec<u8> {
+        fn held_bytes(&self) -> usize {
+            self.len()
+        }
+    }
+
     impl Held for u64 {
         fn held_bytes(&self) -> usize {
             SIZE
@@ -155,10 +164,14 @@ mod tests {
 
     #[test]
     fn a_large_entry_finds_room_however_many_cores_there_are() {
-        let kept = Kept::<u64, u64>::new(4 * PART_BYTES);
-        assert_eq!(kept.entries.num_shards(), 4);
-        assert_eq!(Kept::<u64, u64>::new(64 * PART_BYTES).entries.num_shards(), 8);
-        assert!(kept.entries.shard_capacity() >= PART_BYTES);
+        for (parts, expected) in [(0, 1), (1, 1), (2, 2), (3, 2), (6, 4), (8, 8), (64, 8)] {
+            let kept = Kept::<u64, Vec<u8>>::new(parts * PART_BYTES + 1);
+            assert_eq!(kept.entries.num_shards(), expected, "{parts}");
+            assert!(parts == 0 || kept.entries.shard_capacity() >= PART_BYTES, "{parts}");
+        }
+        let kept = Kept::<u64, Vec<u8>>::new(2 * PART_BYTES);
+        kept.keep(1, vec![0; limits::PAGE_BYTES], 0);
+        assert!(kept.get(&1, 0).is_some());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! ten thousand are woken by a walk over one list and none has to come back to it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
@@ -23,9 +23,13 @@ impl Listeners {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nobody waits.
+    /// Whether nobody waits. While they are woken somebody does: whoever asks does not wait for that.
     pub(super) fn is_empty(&self) -> bool {
-        self.wakers().is_empty()
+        match self.wakers.try_lock() {
+            Ok(wakers) => wakers.is_empty(),
+            Err(TryLockError::WouldBlock) => false,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().is_empty(),
+        }
     }
 
     /// The registry moved. Streams that came one after the other, as those of a connection mostly do, run one after the other.

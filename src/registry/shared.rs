@@ -58,7 +58,7 @@ pub(super) struct Shared {
     pub store_id: StoreId,
     pub clock: Arc<dyn Clock>,
     pub head: watch::Sender<Revision>,
-    /// Told when the head moved, for the task that wakes who waits for it.
+    /// Told when the head moved and somebody waits for it, for the task that wakes them.
     waking: watch::Sender<()>,
     /// The streams that follow.
     pub listeners: Arc<Listeners>,
@@ -149,7 +149,7 @@ impl Shared {
         self.head.send_modify(|_| {});
     }
 
-    /// Has a task of this runtime do the waking. Without a runtime, or once it has ended, whoever shows a revision does it.
+    /// Has a task of this runtime do the waking. Without a runtime, or once it has ended, whoever tells does it.
     pub(super) fn wake_from_here(self: &Arc<Self>) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let watchman = Watchman { shown: self.waking.subscribe(), last: LastWake(Arc::downgrade(self)) };

@@ -19,7 +19,10 @@ pub fn scale() -> String {
         result["rounds"],
     );
     if let Some((file, million)) = newest_if_any("scale-million") {
-        table.push_str(&format!(" The last column is from `{file}`; {}.", million["note"].as_str().unwrap()));
+        table.push_str(&format!(
+            " The last column is from `{file}`, on {}: of it only ratios compare with the others.",
+            million["machine"].as_str().unwrap()
+        ));
     }
     table.push_str("\n\n|");
     let heads = rows.iter().map(|row| {
