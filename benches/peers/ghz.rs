@@ -41,7 +41,10 @@ pub fn compare(case: &Case, registry: (&Program, &str), dir: &Path) -> Result<Op
     }
     let of = |side: usize, at: usize| spread(rounds.iter().map(|pair| pair[side][at]).collect());
     let ratio = |at: usize| spread(rounds.iter().map(|[a, b]| a[at] / b[at]).collect());
-    let side = |side: usize| json!({ "per_second": of(side, 0), "cpu_us": of(side, 1), "p50_ms": of(side, 2), "p99_ms": of(side, 3) });
+    let side = |side: usize| {
+        let (rate, cpu, p50, p99) = (of(side, 0), of(side, 1), of(side, 2), of(side, 3));
+        json!({ "per_second": rate, "cpu_us": cpu, "p50_ms": p50, "p99_ms": p99 })
+    };
     Ok(Some(json!({
         "command": "cargo bench --bench peers -- ghz",
         "rounds": ROUNDS, "calls": CALLS, "order": "min, median, max", "case": case.name,

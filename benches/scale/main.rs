@@ -3,7 +3,7 @@
 //! what a watcher is told) in turn with those of a server that has a thousand; what counts is the ratio within a round.
 //!
 //! `BENCH_DATE=2026-01-31 cargo bench --bench scale` measures up to 100,000, with `-- 1000000` a million of 1 KiB, with `-- NUMBER…` those
-//! sizes. `BENCH_NOTE` goes into the result. Needs `taskset` on the PATH. Results go to `benches/results/`.
+//! sizes. Needs `taskset` on the PATH. Results go to `benches/results/`.
 
 #![allow(
     clippy::print_stdout,
@@ -66,9 +66,8 @@ fn main() -> Result<(), Failure> {
     for personas in sizes.clone() {
         rows.push(measure(personas)?);
     }
-    let note = std::env::var("BENCH_NOTE").unwrap_or_default();
     let result = json!({
-        "rounds": ROUNDS, "starts": STARTS, "seed": SEED, "note": note, "order": "min, median, max", "rows": rows,
+        "rounds": ROUNDS, "starts": STARTS, "seed": SEED, "order": "min, median, max", "rows": rows,
     });
     match sizes.as_slice() {
         sizes if sizes == SIZES => write("scale", result),

@@ -109,6 +109,13 @@ mod tests {
     }
 
     #[test]
+    fn plain_text_counts_alike_beside_other_letters() {
+        let plain = "You test 2026 things.\n\n- `a_b`:  \t x!!! 12345\r\n";
+        // An ideograph is a token by itself, wherever it stands.
+        assert_eq!(tokens(&format!("{plain}設")), tokens(plain) + 1);
+    }
+
+    #[test]
     fn tokens_count_scripts_apart() {
         for (text, expected) in [
             ("", 0),

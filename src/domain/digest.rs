@@ -103,6 +103,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_digest_is_shown_as_sha256sum_shows_it_and_reads_back() {
+        let digest = Digest::of(b"test");
+        let shown = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+        assert_eq!(digest.to_string(), shown);
+        assert_eq!(Digest::parse(shown), Some(digest));
+    }
+
+    #[test]
     fn an_etag_reads_back_and_takes_no_other_spelling() -> Result<(), InvalidEtag> {
         let etag = Etag::new(Version(3), &Digest::of(b"test"));
         assert_eq!(etag.to_string(), "3-9f86d081884c7d65");
